@@ -1,0 +1,51 @@
+/** The directions in which imports may point: the diagram in CONTRIBUTING.md, enforced. */
+const rooms = ['core', 'wire', 'runtime', 'intake', 'store', 'exports'];
+const ground = ['core', 'wire', 'runtime'];
+const native = { exports: ['koffi'], runtime: ['fs-native-extensions', 'pino'], intake: ['lru-cache'] };
+module.exports = {
+  forbidden: [
+    { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphan', severity: 'error', from: { orphan: true, path: '^src/' }, to: {} },
+    {
+      name: 'core-and-wire-are-pure',
+      severity: 'error',
+      from: { path: '^src/(core|wire)/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional'] },
+    },
+    {
+      name: 'no-dev-package-in-src',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+    },
+    ...rooms.map((room) => ({
+      name: `${room}-meets-only-the-ground`,
+      severity: 'error',
+      from: { path: `^src/${room}/` },
+      to: {
+        path: '^src/',
+        pathNot: `^src/(${[room, ...(ground.includes(room) ? [] : ground)].join('|')})/`,
+      },
+    })),
+    ...Object.entries(native).flatMap(([room, packages]) =>
+      packages.map((name) => ({
+        name: `${name}-lives-in-${room}`,
+        severity: 'error',
+        from: { pathNot: `^src/${room}/` },
+        to: { path: `node_modules/${name}/` },
+      })),
+    ),
+    {
+      name: 'only-config-reads-configuration',
+      severity: 'error',
+      from: { pathNot: '^src/config' },
+      to: { path: 'node_modules/(smol-toml|zod)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,130 @@
+/**
+ * config-schema - the configuration's keys, what each allows, and what it is when not given
+ *
+ * One table of keys serves three ends: the messages that say what is allowed, the test that holds the
+ * README to every key, and the reader of this file.
+ */
+import { z } from 'zod';
+import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
+import { parseAddress } from './core/address.js';
+import { parseNetwork } from './core/network.js';
+import { formats } from './exports/formats.js';
+import { LOG_LEVELS } from './runtime/log.js';
+
+const formatNames = Object.keys(formats) as [keyof typeof formats, ...(keyof typeof formats)[]];
+
+/** What each key allows, in words; `*` stands for any index. */
+export const allowed: Readonly<Record<string, string>> = {
+  rpc: 'a table [rpc]',
+  'rpc.addresses': 'a list of one or more IP addresses; "0.0.0.0" or "::" mean all of the host\'s own',
+  'rpc.addresses.*': 'an IP address such as "127.0.0.1", "0.0.0.0" or "::1"',
+  'rpc.udp': 'true or false; one of udp and tcp must be true',
+  'rpc.tcp': 'true or false; one of udp and tcp must be true',
+  'rpc.port': 'a whole number from 0 to 65535; 0 means any',
+  'rpc.rpcbind': '"auto", "required" or "off"',
+  'rpc.strangers': '"answer" or "silent"',
+  reporters: 'a table [reporters]',
+  'reporters.allow': 'a list of addresses and networks',
+  'reporters.allow.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
+  'reporters.allow_file': 'a path; the file may be absent',
+  grants: 'a table [grants]',
+  'grants.lifetime': 'a duration from "1s" to "7d", such as "30m"',
+  'grants.max': 'a whole number from 1 to 16000000',
+  'grants.never': 'a list of addresses and networks',
+  'grants.never.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
+  store: 'a table [store]',
+  'store.directory': 'a path of a directory that only the daemon writes',
+  'store.durability': '"disk" or "memory"',
+  exports: 'a list of at most 16 tables [[exports]], each with a path of its own',
+  'exports.*': 'a table [[exports]] with format and path',
+  'exports.*.format': formatNames.map((name) => `"${name}"`).join(', '),
+  'exports.*.path': 'a path of a file, different for each export',
+  'exports.*.mode': '"0644", "0640", "0604" or "0600"',
+  'exports.*.group': 'the name of a group',
+  log: 'a table [log]',
+  'log.level': LOG_LEVELS.map((level) => `"${level}"`).join(', '),
+};
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function duration(minMs: number, maxMs: number) {
+  return z.string().transform((text, context) => {
+    const match = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text);
+    const value = match === null ? NaN : Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? NaN);
+    if (value >= minMs && value <= maxMs) return value;
+    context.addIssue({ code: 'custom', message: 'not a duration in range' });
+    return z.NEVER;
+  });
+}
+
+const address = z.string().transform((text, context) => {
+  const parsed = parseAddress(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: 'not an address' });
+  return z.NEVER;
+});
+
+const network = z.string().transform((text, context) => {
+  const parsed = parseNetwork(text);
+  if (parsed !== undefined && !parsed.hostBits) return parsed;
+  context.addIssue({ code: 'custom', message: parsed === undefined ? 'not a network' : 'host bits are set' });
+  return z.NEVER;
+});
+
+const path = z.string().min(1).max(4096).regex(/^[^\0]+$/);
+
+const rpc = z
+  .strictObject({
+    addresses: z.array(address).min(1).max(64).default(['127.0.0.1', '::1'].map((text) => address.parse(text))),
+    udp: z.boolean().default(true),
+    tcp: z.boolean().default(true),
+    port: z.int().min(0).max(65_535).default(0),
+    rpcbind: z.enum(['auto', 'required', 'off']).default('auto'),
+    strangers: z.enum(['answer', 'silent']).default('answer'),
+  })
+  .refine((value) => value.udp || value.tcp, { path: ['udp'], message: 'nothing to listen on' });
+
+const exported = z.strictObject({
+  format: z.enum(formatNames),
+  path,
+  mode: z
+    .enum(['0644', '0640', '0604', '0600'])
+    .default('0644')
+    .transform((text) => parseInt(text, 8)),
+  group: z.string().min(1).optional(),
+});
+
+/** The schema, with the directory that state goes to when a path is not given. */
+export function configSchema(stateDirectory: string) {
+  return z.strictObject({
+    rpc: rpc.prefault({}),
+    reporters: z
+      .strictObject({
+        allow: z.array(network).max(100_000).optional(),
+        allow_file: path.default('/etc/mail/dracd.allow'),
+      })
+      .prefault({}),
+    grants: z
+      .strictObject({
+        lifetime: duration(MIN_LIFETIME_MS, MAX_LIFETIME_MS).prefault('30m'),
+        max: z.int().min(1).max(16_000_000).default(1_000_000),
+        never: z.array(network).max(100_000).default([]),
+      })
+      .prefault({}),
+    store: z
+      .strictObject({
+        directory: path.default(`${stateDirectory}/journal`),
+        durability: z.enum(['disk', 'memory']).default('disk'),
+      })
+      .prefault({}),
+    exports: z
+      .array(exported)
+      .max(16)
+      .refine((list) => new Set(list.map((one) => one.path)).size === list.length, { message: 'two exports with one path' })
+      .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
+    log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
+  });
+}
+
+/** The whole configuration, checked and with every default filled in. Durations in milliseconds. */
+export type Config = z.output<ReturnType<typeof configSchema>>;

@@ -1,0 +1,83 @@
+/**
+ * config - reads and checks the configuration
+ *
+ * TOML (smol-toml), checked as a whole (zod): every mistake is reported at once, each with file, key,
+ * value and what is allowed. Without a file the defaults hold: loopback listeners, loopback reporters
+ * and the original's dracd.allow, grants of 30 minutes, state under the directory given.
+ *
+ * Errors: Fault CONFIG, whose message is ready to be shown.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import type { z } from 'zod';
+import { allowed, type Config, configSchema } from './config-schema.js';
+import { Fault, reasonOf } from './core/fault.js';
+
+export type { Config } from './config-schema.js';
+
+/** A larger configuration file than this, bytes, is not one. */
+export const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
+
+/** `exports.0.mode` as the table of keys writes it: `exports.*.mode`. */
+function keyPattern(path: readonly PropertyKey[]): string {
+  return path.map((part) => (typeof part === 'number' ? '*' : String(part))).join('.');
+}
+
+function keyName(path: readonly PropertyKey[]): string {
+  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('');
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): string {
+  let value = root;
+  for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  const text = value === undefined ? 'not given' : (JSON.stringify(value) ?? String(value));
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+function knownKeysUnder(pattern: string): string {
+  const prefix = pattern === '' ? '' : `${pattern}.`;
+  const keys = Object.keys(allowed).filter((key) => key.startsWith(prefix) && /^[a-z_]+$/.test(key.slice(prefix.length)));
+  return keys.map((key) => key.slice(prefix.length)).join(', ');
+}
+
+function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
+  const pattern = keyPattern(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      return `key ${keyName(path)} = ${valueAt(root, path)}: no such key; known here: ${knownKeysUnder(pattern)}`;
+    });
+  }
+  return [`key ${keyName(issue.path)} = ${valueAt(root, issue.path)}: must be ${allowed[pattern] ?? issue.message}`];
+}
+
+/**
+ * Checks the text of a configuration. `file` is only named in messages; `stateDirectory` is where
+ * state goes when the text names no path.
+ */
+export function parseConfig(text: string, file: string, stateDirectory: string): Config {
+  let root: unknown;
+  try {
+    root = parse(text);
+  } catch (error) {
+    const where = error instanceof TomlError ? `:${error.line}:${error.column}` : '';
+    throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error)}`, error);
+  }
+  const result = configSchema(stateDirectory).safeParse(root);
+  if (result.success) return result.data;
+  const mistakes = result.error.issues.flatMap((issue) => describe(issue, root));
+  throw new Fault('CONFIG', mistakes.map((mistake) => `${file}: ${mistake}`).join('\n'));
+}
+
+/** Reads a configuration file. */
+export function readConfig(file: string, stateDirectory: string): Config {
+  let text: string;
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_CONFIG_BYTES) throw new Error(`it has ${size} bytes; at most ${MAX_CONFIG_BYTES} are read`);
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Fault('CONFIG', `${file}: cannot be read: ${reasonOf(error)}`, error);
+  }
+  return parseConfig(text, file, stateDirectory);
+}

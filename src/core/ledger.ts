@@ -1,0 +1,270 @@
+/**
+ * ledger - the set of grants, and its only writer
+ *
+ * A report becomes a grant in this order: the reporter is believed, the address may be granted, there
+ * is room; the grant is on stable storage; the live map says yes; and only then does the report learn
+ * its outcome. Reports that come while a group is being written form the next group, so the disk is
+ * waited for once a group and never twice at a time.
+ *
+ * Expiry: every grant stands once in a slot of a quarter second. A sweep visits only slots whose time
+ * is over and removes at most SWEEP_STEP grants before it lets other work run.
+ *
+ * Limits: `max` live grants (renewals go on at the cap); MAX_WAITING reports wait for the disk, those
+ * beyond fail at once; a group holds at most MAX_GROUP.
+ */
+import type { ClientAddress } from './address.js';
+import type { Fault } from './fault.js';
+import type { Grant } from './grant.js';
+import type { NeverGranted } from './never.js';
+import type { Reporters } from './reporters.js';
+import { leaseEnd } from './grant.js';
+import { type Clocks, SteadyTime } from './steady.js';
+
+/** What the ledger says to a report. */
+export type Outcome = 'granted' | 'renewed' | 'stranger' | 'unusable' | 'full' | 'failed';
+
+/** A reporter's claim that a client has just authenticated. */
+export interface Report {
+  readonly client: ClientAddress;
+  readonly sender: ClientAddress;
+  /** Called exactly once, perhaps before authorize returns. */
+  settle(outcome: Outcome): void;
+}
+
+export interface GrantStore {
+  /** Makes grants durable as one group, then calls done once, with a Fault when they are not. One call at a time. */
+  commit(grants: readonly Grant[], done: (fault?: Fault) => void): void;
+}
+
+export interface MapChange {
+  readonly put: readonly Grant[];
+  readonly remove: readonly ClientAddress[];
+}
+
+export interface LiveMap {
+  /** Makes the map say so, then calls done once, with a Fault when it cannot. Changes are applied in order. */
+  apply(change: MapChange, done: (fault?: Fault) => void): void;
+}
+
+export interface LedgerClock extends Clocks {
+  soon(fn: () => void): void;
+}
+
+/** What the ledger tells of itself; each at most once a change of state. */
+export interface LedgerAlarms {
+  full(max: number): void;
+  roomAgain(): void;
+  clockJumped(byMs: number): void;
+}
+
+export interface LedgerOptions {
+  readonly store: GrantStore;
+  readonly map: LiveMap;
+  readonly clock: LedgerClock;
+  readonly reporters: Reporters;
+  readonly never: NeverGranted;
+  readonly alarms: LedgerAlarms;
+  readonly lifetimeMs: number;
+  readonly max: number;
+}
+
+export const MAX_WAITING = 16_384;
+export const MAX_GROUP = 2_048;
+export const SWEEP_STEP = 1_000;
+const SLOT_MS = 250;
+
+/** A grant as the ledger keeps it: with the steady time at which it ends, and the slot it stands in. */
+class Entry implements Grant {
+  readonly client: ClientAddress;
+  reporter: ClientAddress;
+  expiresAt: number;
+  deadline: number;
+
+  constructor(client: ClientAddress, reporter: ClientAddress, deadline: number, toWall: number) {
+    this.client = client;
+    this.reporter = reporter;
+    this.deadline = deadline;
+    this.expiresAt = Math.round(deadline + toWall);
+  }
+}
+
+const ignore = (): void => undefined;
+
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #time: SteadyTime;
+  readonly #entries = new Map<ClientAddress, Entry>();
+  readonly #slots = new Map<number, Entry[]>();
+  #sweptSlot: number;
+  #sweeping = false;
+  #full = false;
+
+  #waiting: Report[] = [];
+  #waitingNew = 0;
+  #group: Report[] = [];
+  #groupEntries: Entry[] = [];
+  #busy = false;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#time = new SteadyTime(options.clock);
+    this.#sweptSlot = Math.floor(this.#time.now() / SLOT_MS);
+  }
+
+  /** How many clients hold a grant, those whose time is over but not yet swept included. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Whether a client may relay at this moment. Never touches the disk. */
+  permits(client: ClientAddress): boolean {
+    const entry = this.#entries.get(client);
+    return entry !== undefined && entry.deadline > this.#time.now();
+  }
+
+  /** The grants that are alive now. Safe to step through while the ledger changes. */
+  *grants(): Generator<Grant> {
+    for (const entry of this.#entries.values()) if (entry.deadline > this.#time.now()) yield entry;
+  }
+
+  /** Takes over what the store recovered; what is left of a grant is never more than a whole lease. */
+  restore(grants: Iterable<Grant>): void {
+    const toWall = this.#time.toWall();
+    const now = this.#time.now();
+    for (const grant of grants) {
+      const deadline = Math.min(grant.expiresAt - toWall, now + this.#options.lifetimeMs);
+      if (deadline > now) this.#insert(new Entry(grant.client, grant.reporter, deadline, toWall));
+    }
+  }
+
+  /** Decides on a report. The report is settled when the grant is durable and visible, or refused. */
+  authorize(report: Report): void {
+    const { reporters, never, max } = this.#options;
+    if (!reporters.believes(report.sender)) return report.settle('stranger');
+    if (never.refuses(report.client, report.sender)) return report.settle('unusable');
+    if (this.#waiting.length >= MAX_WAITING) return report.settle('failed');
+    if (!this.#entries.has(report.client)) {
+      if (this.#entries.size + this.#waitingNew >= max) return this.#refuseFull(report);
+      this.#waitingNew += 1;
+    }
+    this.#waiting.push(report);
+    if (!this.#busy) {
+      this.#busy = true;
+      // Not at once: what has already arrived joins the same group.
+      this.#options.clock.soon(this.#commitGroup);
+    }
+  }
+
+  #refuseFull(report: Report): void {
+    if (!this.#full) {
+      this.#full = true;
+      this.#options.alarms.full(this.#options.max);
+    }
+    report.settle('full');
+  }
+
+  readonly #commitGroup = (): void => {
+    if (this.#waiting.length <= MAX_GROUP) {
+      this.#group = this.#waiting;
+      this.#waiting = [];
+    } else this.#group = this.#waiting.splice(0, MAX_GROUP);
+    const now = this.#time.now();
+    const toWall = this.#time.toWall();
+    this.#groupEntries = this.#group.map((report) => {
+      const deadline = leaseEnd(now, this.#options.lifetimeMs, this.#entries.get(report.client)?.deadline);
+      return new Entry(report.client, report.sender, deadline, toWall);
+    });
+    this.#options.store.commit(this.#groupEntries, this.#groupStored);
+  };
+
+  readonly #groupStored = (fault?: Fault): void => {
+    if (fault !== undefined) {
+      this.#settleGroup(() => 'failed');
+      return;
+    }
+    // Kept before the map is told: a sweep must see the renewal, or it would take the entry out of the
+    // map behind us; and if the map cannot say so yet, it is rebuilt from here.
+    const renewed = this.#groupEntries.map((entry) => this.#keep(entry));
+    this.#options.map.apply({ put: this.#groupEntries, remove: [] }, (mapFault) => {
+      this.#settleGroup((i) => (mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted'));
+    });
+  };
+
+  #settleGroup(outcome: (index: number) => Outcome): void {
+    const group = this.#group;
+    this.#group = [];
+    this.#groupEntries = [];
+    // Only reports that still wait stand for entries to be.
+    this.#waitingNew = this.#waiting.reduce((n, report) => n + (this.#entries.has(report.client) ? 0 : 1), 0);
+    if (this.#waiting.length > 0) this.#options.clock.soon(this.#commitGroup);
+    else this.#busy = false;
+    for (const [index, report] of group.entries()) report.settle(outcome(index));
+  }
+
+  /** Puts a durable entry into the set; answers whether it renewed one. */
+  #keep(entry: Entry): boolean {
+    const current = this.#entries.get(entry.client);
+    if (current === undefined) {
+      this.#insert(entry);
+      return false;
+    }
+    // It keeps its old slot; the sweep moves it on when that slot's time is over.
+    current.deadline = Math.max(current.deadline, entry.deadline);
+    current.expiresAt = entry.expiresAt;
+    current.reporter = entry.reporter;
+    return true;
+  }
+
+  #insert(entry: Entry): void {
+    this.#entries.set(entry.client, entry);
+    this.#schedule(entry);
+  }
+
+  #schedule(entry: Entry): void {
+    const slot = Math.max(Math.ceil(entry.deadline / SLOT_MS), this.#sweptSlot + 1);
+    const entries = this.#slots.get(slot);
+    if (entries === undefined) this.#slots.set(slot, [entry]);
+    else entries.push(entry);
+  }
+
+  /** Removes what is over; to be called a few times a second. Returns at once, works on in small steps. */
+  sweep(): void {
+    const jumped = this.#time.observe();
+    if (jumped !== 0) this.#options.alarms.clockJumped(jumped);
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#sweepStep();
+  }
+
+  readonly #sweepStep = (): void => {
+    const now = this.#time.now();
+    const over: ClientAddress[] = [];
+    let budget = SWEEP_STEP;
+    while (budget > 0 && this.#sweptSlot < Math.floor(now / SLOT_MS)) {
+      const entries = this.#slots.get(this.#sweptSlot + 1);
+      if (entries === undefined || entries.length === 0) {
+        this.#slots.delete(this.#sweptSlot + 1);
+        this.#sweptSlot += 1;
+        continue;
+      }
+      budget -= 1;
+      this.#expire(entries.pop() as Entry, now, over);
+    }
+    if (this.#full && this.#entries.size < this.#options.max) {
+      this.#full = false;
+      this.#options.alarms.roomAgain();
+    }
+    if (over.length > 0) this.#options.map.apply({ put: [], remove: over }, ignore);
+    if (budget === 0) this.#options.clock.soon(this.#sweepStep);
+    else this.#sweeping = false;
+  };
+
+  #expire(entry: Entry, now: number, over: ClientAddress[]): void {
+    if (entry.deadline > now) {
+      this.#schedule(entry);
+      return;
+    }
+    this.#entries.delete(entry.client);
+    over.push(entry.client);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * never - addresses that are never granted, whoever asks
+ *
+ * Unspecified, loopback, multicast, broadcast, link-local and reserved addresses; IPv6 addresses that
+ * merely wrap such an IPv4 address (6to4, Teredo, NAT64, the deprecated IPv4-compatible form); the
+ * host's own addresses; reporters listed as single hosts, and the sender of the very report (a
+ * POP server behind which everybody would relay); and the networks the administrator names.
+ *
+ * Bugs: the broadcast address of a client's own network cannot be told from a host's; 255.255.255.255 is refused.
+ */
+import { type ClientAddress, addressFromBytes, addressToBytes } from './address.js';
+import { type Network, anyContains, contains, parseNetwork } from './network.js';
+
+function networks(...texts: string[]): Network[] {
+  return texts.map((text) => {
+    const network = parseNetwork(text);
+    if (network === undefined) throw new RangeError(`not a network: ${text}`);
+    return network;
+  });
+}
+
+/** RFC 6890 and its registries: this network, loopback, link-local, protocol assignments, multicast, reserved and broadcast. */
+const UNUSABLE_IPV4 = networks('0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '224.0.0.0/4', '240.0.0.0/4');
+/** The only IPv6 space a client can come from: global unicast, unique local (RFC 4193), and NAT64 (RFC 6052). */
+const USABLE_IPV6 = networks('2000::/3', 'fc00::/7', '64:ff9b::/96');
+/** Where an IPv6 address carries an IPv4 address: 6to4 (RFC 3056), NAT64 (RFC 6052), Teredo (RFC 4380, inverted). */
+const WRAPPERS = [
+  { network: networks('2002::/16'), at: 2, invert: 0 },
+  { network: networks('64:ff9b::/96'), at: 12, invert: 0 },
+  { network: networks('2001::/32'), at: 12, invert: 0xff },
+].map(({ network, ...rest }) => ({ network: network[0] as Network, ...rest }));
+
+function isUnusable(bytes: Uint8Array): boolean {
+  if (bytes.length === 4) return anyContains(UNUSABLE_IPV4, bytes);
+  if (!anyContains(USABLE_IPV6, bytes)) return true;
+  return WRAPPERS.some(
+    ({ network, at, invert }) =>
+      contains(network, bytes) && isUnusable(bytes.subarray(at, at + 4).map((byte) => byte ^ invert)),
+  );
+}
+
+export interface NeverOptions {
+  /** The administrator's `never` networks. */
+  readonly networks: readonly Network[];
+}
+
+export class NeverGranted {
+  readonly #networks: readonly Network[];
+  #hosts: ReadonlySet<ClientAddress> = new Set();
+
+  constructor(options: NeverOptions) {
+    this.#networks = options.networks;
+  }
+
+  /** Replaces the single hosts that are never granted: the host's own addresses and single-host reporters. */
+  setHosts(hosts: Iterable<ClientAddress>): void {
+    this.#hosts = new Set(hosts);
+  }
+
+  /** Whether a report by sender for client must be refused. */
+  refuses(client: ClientAddress, sender: ClientAddress): boolean {
+    if (client === sender || this.#hosts.has(client)) return true;
+    const bytes = addressToBytes(client);
+    return isUnusable(bytes) || anyContains(this.#networks, bytes);
+  }
+}
+
+/** The address of a single-host network. */
+export function hostOf(network: Network): ClientAddress {
+  return addressFromBytes(network.base);
+}

@@ -1,0 +1,85 @@
+/**
+ * reporters - whose word is believed
+ *
+ * A list of networks: what the configuration allows plus the original's dracd.allow. Nothing else in a
+ * call (AUTH_SYS names, ports) ever decides.
+ *
+ * dracd.allow, line by line: `netmask netaddr`, dotted quads, `#` starts a comment. A line whose
+ * address has bits outside its mask never matched in the original; here the address is masked and the
+ * line is warned of. A line that cannot be read is warned of and believed for nobody.
+ */
+import { type ClientAddress, addressToBytes, parseAddress } from './address.js';
+import { type Network, anyContains, isSingleHost, maskNetwork } from './network.js';
+import { hostOf } from './never.js';
+
+/** Longest dracd.allow that is read, in lines; more is a mistake or an attack. */
+export const MAX_ALLOW_LINES = 100_000;
+/** Senders whose verdict is remembered, so that a busy reporter costs one comparison of text. */
+const MAX_REMEMBERED = 1_024;
+
+/** What dracd.allow says, and what is wrong with it (1-based line numbers). */
+export interface AllowFile {
+  readonly networks: readonly Network[];
+  readonly warnings: readonly { readonly line: number; readonly message: string }[];
+}
+
+function readLine(text: string): { network?: Network; warning?: string } {
+  const words = text.split(/\s+/);
+  const [maskText = '', addressText = ''] = words;
+  const mask = parseAddress(maskText);
+  const address = parseAddress(addressText);
+  if (words.length !== 2 || mask === undefined || address === undefined) {
+    return { warning: 'ignored: a line holds a netmask and a network address, such as 255.255.255.0 192.0.2.0' };
+  }
+  const network = maskNetwork(address, mask);
+  if (network === undefined) return { warning: 'ignored: netmask and address are of different families' };
+  if (network.hostBits) {
+    return { network, warning: `the address has bits outside its netmask; read as ${hostOf(network)}` };
+  }
+  return { network };
+}
+
+/** Reads the text of a dracd.allow file. Total: whatever it holds, it answers. */
+export function parseAllowFile(text: string): AllowFile {
+  const networks: Network[] = [];
+  const warnings: { line: number; message: string }[] = [];
+  const lines = text.split(/\r?\n/, MAX_ALLOW_LINES + 1);
+  if (lines.length > MAX_ALLOW_LINES) {
+    warnings.push({ line: MAX_ALLOW_LINES + 1, message: `ignored from here: more than ${MAX_ALLOW_LINES} lines` });
+    lines.length = MAX_ALLOW_LINES;
+  }
+  for (const [index, raw] of lines.entries()) {
+    const line = raw.replace(/#.*/, '').trim();
+    if (line === '') continue;
+    const { network, warning } = readLine(line);
+    if (network !== undefined) networks.push(network);
+    if (warning !== undefined) warnings.push({ line: index + 1, message: warning });
+  }
+  return { networks, warnings };
+}
+
+export class Reporters {
+  #networks: readonly Network[] = [];
+  readonly #remembered = new Map<ClientAddress, boolean>();
+
+  /** Replaces the list; takes effect with the next report. */
+  replace(networks: readonly Network[]): void {
+    this.#networks = networks;
+    this.#remembered.clear();
+  }
+
+  /** Whether the word of this sender is believed. */
+  believes(sender: ClientAddress): boolean {
+    const known = this.#remembered.get(sender);
+    if (known !== undefined) return known;
+    const believed = anyContains(this.#networks, addressToBytes(sender));
+    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
+    this.#remembered.set(sender, believed);
+    return believed;
+  }
+
+  /** The reporters listed as single hosts. */
+  singleHosts(): ClientAddress[] {
+    return this.#networks.filter(isSingleHost).map(hostOf);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * client - the reporter's side of the RPC: what libdrac is to a POP3 server
+ *
+ * Asks rpcbind on the host for the port (RFC 1833 version 2 GETPORT) unless one is given, then calls
+ * ADD: version 1 for an IPv4 address, version 2 for IPv6. Over UDP a call is sent again every second
+ * with the same xid until the time is up; over TCP it is sent once.
+ *
+ * Errors: Fault UNREACHABLE (no such host, nothing registered, connection refused, an RPC denial) and
+ * Fault TIMEOUT. Everything a server may answer is bounded by the codecs.
+ */
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { connect } from 'node:net';
+import { type ClientAddress, addressToBytes } from '../core/address.js';
+import { Fault, reasonOf } from '../core/fault.js';
+import type { Clock } from '../runtime/clock.js';
+import { decodeAddStat, encodeAdd1, encodeAdd2, PROGRAM } from '../wire/drac.js';
+import { decodeGetportReply, encodeGetport, IPPROTO, PORTMAP_PROGRAM, PORTMAP_VERSION, PMAPPROC_GETPORT } from '../wire/portmap.js';
+import { encodeRecord, RecordReader } from '../wire/record.js';
+import { decodeReply, encodeCall, type Reply } from '../wire/rpc.js';
+
+const RPCBIND_PORT = 111;
+const RETRANSMIT_MS = 1_000;
+
+export interface ClientOptions {
+  readonly host: string;
+  /** 0: ask rpcbind. */
+  readonly port: number;
+  readonly transport: 'udp' | 'tcp';
+  /** For everything together: name, rpcbind and call. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+interface Call {
+  readonly program: number;
+  readonly version: number;
+  readonly procedure: number;
+  readonly argument: Uint8Array;
+}
+
+interface Server {
+  readonly address: string;
+  readonly family: number;
+  readonly port: number;
+}
+
+function unreachable(server: Server, reason: string, cause?: unknown): Fault {
+  return new Fault('UNREACHABLE', `${server.address} port ${server.port}: ${reason}`, cause);
+}
+
+/** The result of a reply to a call, or a Fault that says what the server answered instead. */
+function resultOf(reply: Reply, server: Server): Uint8Array {
+  if (reply.kind === 'success') return reply.result;
+  throw unreachable(server, `the server refused the call (${reply.kind} ${reply.stat}); is it a dracd?`);
+}
+
+/** Runs one exchange against a deadline; `begin` gets settle functions and returns how to end it. */
+function exchange(
+  server: Server,
+  options: { clock: Clock; timeoutMs: number },
+  begin: (resolve: (reply: Reply) => void, reject: (fault: Fault) => void) => () => void,
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    let end = (): void => undefined;
+    const timer = options.clock.after(Math.max(0, options.timeoutMs), () => {
+      end();
+      reject(new Fault('TIMEOUT', `${server.address} port ${server.port}: no answer in time`));
+    });
+    const settled = (act: () => void): void => {
+      timer.stop();
+      end();
+      act();
+    };
+    end = begin(
+      (reply) => { settled(() => { resolve(reply); }); },
+      (fault) => { settled(() => { reject(fault); }); },
+    );
+  });
+}
+
+function callUdp(server: Server, call: Call, options: { clock: Clock; timeoutMs: number }): Promise<Reply> {
+  const xid = randomInt(2 ** 32);
+  const message = encodeCall({ xid, ...call });
+  return exchange(server, options, (resolve, reject) => {
+    const socket = createSocket(server.family === 6 ? 'udp6' : 'udp4');
+    let resend = { stop: (): void => undefined };
+    const send = (): void => {
+      socket.send(message, (error) => {
+        if (error !== null) reject(unreachable(server, reasonOf(error), error));
+      });
+    };
+    socket.on('message', (bytes) => {
+      try {
+        const reply = decodeReply(bytes);
+        if (reply.xid === xid) resolve(reply);
+      } catch {
+        // Not a reply: another datagram may still be one.
+      }
+    });
+    socket.on('error', (error) => { reject(unreachable(server, reasonOf(error), error)); });
+    socket.connect(server.port, server.address, () => {
+      send();
+      resend = options.clock.every(RETRANSMIT_MS, send);
+    });
+    return () => {
+      resend.stop();
+      socket.close();
+    };
+  });
+}
+
+function callTcp(server: Server, call: Call, options: { clock: Clock; timeoutMs: number }): Promise<Reply> {
+  const xid = randomInt(2 ** 32);
+  return exchange(server, options, (resolve, reject) => {
+    const reader = new RecordReader();
+    const socket = connect(server.port, server.address, () => {
+      socket.write(encodeRecord(encodeCall({ xid, ...call })));
+    });
+    socket.on('data', (chunk) => {
+      try {
+        for (const record of reader.push(chunk)) {
+          const reply = decodeReply(record);
+          if (reply.xid === xid) resolve(reply);
+        }
+      } catch (error) {
+        reject(unreachable(server, `not an RPC reply: ${reasonOf(error)}`, error));
+      }
+    });
+    socket.on('error', (error) => { reject(unreachable(server, reasonOf(error), error)); });
+    socket.on('close', () => { reject(unreachable(server, 'the server closed the connection')); });
+    return () => { socket.destroy(); };
+  });
+}
+
+/** Reports addresses to one server; finds its address and port once. */
+export class ReportClient {
+  readonly #options: ClientOptions;
+  readonly #deadline: number;
+  #servers = new Map<number, Promise<Server>>();
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#deadline = options.clock.mono() + options.timeoutMs;
+  }
+
+  /** Reports one address and answers the addstat (0 success, 1 permission denied, 2 system error, 3 unknown). */
+  async report(client: ClientAddress): Promise<number> {
+    const bytes = addressToBytes(client);
+    const version = bytes.length === 4 ? 1 : 2;
+    let found = this.#servers.get(version);
+    if (found === undefined) this.#servers.set(version, (found = this.#find(version)));
+    const server = await found;
+    const argument = version === 1 ? encodeAdd1(bytes) : encodeAdd2(bytes);
+    const reply = await this.#call(server, { program: PROGRAM, version, procedure: 1, argument });
+    return decodeAddStat(resultOf(reply, server));
+  }
+
+  #call(server: Server, call: Call): Promise<Reply> {
+    const { clock, transport } = this.#options;
+    const options = { clock, timeoutMs: this.#deadline - clock.mono() };
+    return transport === 'udp' ? callUdp(server, call, options) : callTcp(server, call, options);
+  }
+
+  async #find(version: number): Promise<Server> {
+    const { host, port, transport } = this.#options;
+    const resolved = await lookup(host).catch((error: unknown) => {
+      throw new Fault('UNREACHABLE', `${host}: ${reasonOf(error)}`, error);
+    });
+    const server = { address: resolved.address, family: resolved.family };
+    if (port !== 0) return { ...server, port };
+    const rpcbind = { ...server, port: RPCBIND_PORT };
+    const argument = encodeGetport({ program: PROGRAM, version, protocol: IPPROTO[transport] });
+    const call = { program: PORTMAP_PROGRAM, version: PORTMAP_VERSION, procedure: PMAPPROC_GETPORT, argument };
+    const found = decodeGetportReply(resultOf(await this.#call(rpcbind, call), rpcbind));
+    if (found === 0) throw unreachable(rpcbind, `rpcbind knows no dracd there (program ${PROGRAM} version ${version}, ${transport})`);
+    return { ...server, port: found };
+  }
+}

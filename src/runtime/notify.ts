@@ -1,0 +1,32 @@
+/**
+ * notify - tells systemd how the daemon is
+ *
+ * Runs systemd-notify (part of systemd), because Node cannot open a unix datagram socket. The message
+ * comes from that helper's process, so the unit says NotifyAccess=all. Without NOTIFY_SOCKET nothing
+ * is run. A helper that fails or hangs (2 s) is passed over: systemd then acts on silence, as it should.
+ */
+import { execFile } from 'node:child_process';
+
+const HELPER_TIMEOUT_MS = 2_000;
+
+export interface NotifyEnvironment {
+  readonly NOTIFY_SOCKET?: string | undefined;
+  readonly WATCHDOG_USEC?: string | undefined;
+}
+
+/** Sends assignments such as READY=1 or WATCHDOG=1; resolves when they are sent or given up. */
+export function notify(environment: NotifyEnvironment, ...assignments: string[]): Promise<void> {
+  if (environment.NOTIFY_SOCKET === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const options = { timeout: HELPER_TIMEOUT_MS, env: { ...process.env, ...environment } };
+    execFile('systemd-notify', ['--no-block', `--pid=${process.pid}`, ...assignments], options, () => {
+      resolve();
+    });
+  });
+}
+
+/** How often the watchdog must be fed, milliseconds: half of what systemd allows. Undefined: no watchdog. */
+export function watchdogIntervalMs(environment: NotifyEnvironment): number | undefined {
+  const allowedUsec = Number(environment.WATCHDOG_USEC);
+  return allowedUsec > 0 ? allowedUsec / 2_000 : undefined;
+}

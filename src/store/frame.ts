@@ -1,0 +1,244 @@
+/**
+ * frame - the bytes of a journal segment
+ *
+ *   header   "dracdjnl", u32 format version, u32 CRC-32 of the 12 bytes before it
+ *   frame    u32 payload length (never 0), u32 CRC-32 of the payload, payload = entries
+ *   entry    u8 kind (1 = grant), u8 4|16 + client, u8 4|16 + reporter, u48 expiresAt (epoch ms)
+ *
+ * All numbers are big-endian. What follows the last frame is zeros or the end of the file. A group of
+ * grants is one frame; a very large group is several frames in the same write, so that a reader never
+ * needs to believe a length beyond MAX_PAYLOAD_BYTES.
+ *
+ * Promise: what decodes was encoded. Reading is total: it answers undefined or false, never throws.
+ */
+import { crc32 } from 'node:zlib';
+import type { ClientAddress } from '../core/address.js';
+import { IPV4_BYTES, IPV6_BYTES, addressFromBytes, addressToBytes } from '../core/address.js';
+import type { Grant } from '../core/grant.js';
+
+export const FORMAT_VERSION = 1;
+export const HEADER_BYTES = 16;
+export const FRAME_HEADER_BYTES = 8;
+const MAGIC = Buffer.from('dracdjnl', 'latin1');
+const HEADER_CRC_AT = 12;
+
+const KIND_GRANT = 1;
+const EXPIRY_BYTES = 6;
+const MAX_EXPIRY = 2 ** 48 - 1;
+const MAX_ENTRY_BYTES = 1 + 2 * (1 + IPV6_BYTES) + EXPIRY_BYTES;
+const MAX_FRAME_ENTRIES = 16_384;
+/** No frame's payload is longer: a greater length is damage. */
+export const MAX_PAYLOAD_BYTES = MAX_FRAME_ENTRIES * MAX_ENTRY_BYTES;
+const SMALLEST_BUFFER_BYTES = 65_536;
+
+const TWO_32 = 2 ** 32;
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/** The header of a new segment. */
+export function encodeHeader(): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  MAGIC.copy(header);
+  header.writeUInt32BE(FORMAT_VERSION, MAGIC.length);
+  header.writeUInt32BE(crc32(header.subarray(0, HEADER_CRC_AT)), HEADER_CRC_AT);
+  return header;
+}
+
+/** The format version that a header states; undefined when these bytes are no header. */
+export function headerVersion(bytes: Buffer): number | undefined {
+  if (bytes.length < HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  if (bytes.readUInt32BE(HEADER_CRC_AT) !== crc32(bytes.subarray(0, HEADER_CRC_AT))) return undefined;
+  return bytes.readUInt32BE(MAGIC.length);
+}
+
+/** Canonical text, so digits and dots need no checking: this runs once a grant on the event loop. */
+function writeAddress(bytes: Buffer, at: number, address: ClientAddress): number {
+  if (address.includes(':')) {
+    bytes[at] = IPV6_BYTES;
+    bytes.set(addressToBytes(address), at + 1);
+    return at + 1 + IPV6_BYTES;
+  }
+  bytes[at] = IPV4_BYTES;
+  let end = at + 1;
+  let octet = 0;
+  for (let i = 0; i < address.length; i += 1) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) {
+      bytes[end] = octet;
+      end += 1;
+      octet = 0;
+    } else octet = octet * 10 + code - ZERO;
+  }
+  bytes[end] = octet;
+  return end + 1;
+}
+
+/** Encodes one group at a time into a buffer that it keeps and grows; the next encode overwrites it. */
+export class GroupEncoder {
+  #bytes = Buffer.allocUnsafe(SMALLEST_BUFFER_BYTES);
+  #length = 0;
+  #latestExpiry = 0;
+
+  /** The encoded group, and after pad() its zeros. Valid until the next encode or pad. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Length of the frames, without padding. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The largest expiresAt in the group, epoch milliseconds. */
+  get latestExpiry(): number {
+    return this.#latestExpiry;
+  }
+
+  encode(grants: readonly Grant[]): void {
+    const frames = Math.ceil(grants.length / MAX_FRAME_ENTRIES);
+    this.#length = 0;
+    this.#latestExpiry = 0;
+    this.#reserve(grants.length * MAX_ENTRY_BYTES + frames * FRAME_HEADER_BYTES);
+    for (let first = 0; first < grants.length; first += MAX_FRAME_ENTRIES) {
+      this.#frame(grants, first);
+    }
+  }
+
+  /** Appends zeros up to `total` bytes: space for the frames to come. */
+  pad(total: number): void {
+    this.#reserve(total);
+    this.#bytes.fill(0, this.#length, total);
+  }
+
+  #frame(grants: readonly Grant[], first: number): void {
+    const start = this.#length;
+    const payload = start + FRAME_HEADER_BYTES;
+    const stop = Math.min(first + MAX_FRAME_ENTRIES, grants.length);
+    let at = payload;
+    for (let i = first; i < stop; i += 1) {
+      const grant = grants[i];
+      if (grant !== undefined) at = this.#entry(grant, at);
+    }
+    this.#bytes.writeUInt32BE(at - payload, start);
+    this.#bytes.writeUInt32BE(crc32(this.#bytes.subarray(payload, at)), start + 4);
+    this.#length = at;
+  }
+
+  #entry(grant: Grant, start: number): number {
+    const bytes = this.#bytes;
+    // Rounded down: stored time never outlasts what was granted.
+    const expiresAt = Math.min(Math.max(Math.floor(grant.expiresAt), 0), MAX_EXPIRY);
+    bytes[start] = KIND_GRANT;
+    let at = writeAddress(bytes, start + 1, grant.client);
+    at = writeAddress(bytes, at, grant.reporter);
+    bytes.writeUInt16BE(Math.floor(expiresAt / TWO_32), at);
+    bytes.writeUInt32BE(expiresAt % TWO_32, at + 2);
+    if (expiresAt > this.#latestExpiry) this.#latestExpiry = expiresAt;
+    return at + EXPIRY_BYTES;
+  }
+
+  #reserve(total: number): void {
+    if (total <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(total, 2 * this.#bytes.length));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+  }
+}
+
+function isAddressLength(length: number | undefined): length is number {
+  return length === IPV4_BYTES || length === IPV6_BYTES;
+}
+
+/** Whether a payload is entries from its first byte to its last. */
+function isSound(bytes: Buffer, start: number, end: number): boolean {
+  let at = start;
+  while (at < end) {
+    if (bytes[at] !== KIND_GRANT) return false;
+    const client = bytes[at + 1];
+    if (!isAddressLength(client)) return false;
+    const reporter = bytes[at + 2 + client];
+    if (!isAddressLength(reporter)) return false;
+    at += 3 + client + reporter + EXPIRY_BYTES;
+  }
+  return at === end;
+}
+
+/** Where the frame at `at` ends, within the first `size` bytes; undefined when no whole frame stands there. */
+export function frameEnd(bytes: Buffer, at: number, size: number): number | undefined {
+  const payload = at + FRAME_HEADER_BYTES;
+  if (payload > size) return undefined;
+  const length = bytes.readUInt32BE(at);
+  if (length === 0 || length > MAX_PAYLOAD_BYTES || length > size - payload) return undefined;
+  const end = payload + length;
+  if (!isSound(bytes, payload, end)) return undefined;
+  return bytes.readUInt32BE(at + 4) === crc32(bytes.subarray(payload, end)) ? end : undefined;
+}
+
+/** Reads addresses out of frames; equal reporters come out as one string, since there are few of them. */
+class AddressReader {
+  readonly #four = new Uint8Array(IPV4_BYTES);
+  readonly #sixteen = new Uint8Array(IPV6_BYTES);
+  readonly #known = new Map<number | string, ClientAddress>();
+
+  fresh(bytes: Buffer, at: number, length: number): ClientAddress {
+    const scratch = length === IPV4_BYTES ? this.#four : this.#sixteen;
+    for (let i = 0; i < length; i += 1) scratch[i] = bytes[at + i] ?? 0;
+    return addressFromBytes(scratch);
+  }
+
+  shared(bytes: Buffer, at: number, length: number): ClientAddress {
+    const key = length === IPV4_BYTES ? bytes.readUInt32BE(at) : bytes.latin1Slice(at, at + length);
+    let address = this.#known.get(key);
+    if (address === undefined) {
+      address = this.fresh(bytes, at, length);
+      this.#known.set(key, address);
+    }
+    return address;
+  }
+}
+
+/**
+ * Collects grants from whole frames: those that end after `now`, the latest end of each client, and
+ * none that would outlast a lease taken now (a clock that was ahead when it was written, or a lifetime
+ * that has been shortened since).
+ */
+export class GrantCollector {
+  readonly #now: number;
+  readonly #latest: number;
+  readonly #addresses = new AddressReader();
+  readonly #grants = new Map<ClientAddress, Grant>();
+
+  constructor(now: number, lifetimeMs: number) {
+    this.#now = now;
+    this.#latest = now + lifetimeMs;
+  }
+
+  /** Takes the entries of a frame that frameEnd has accepted; answers the largest expiresAt in it. */
+  take(bytes: Buffer, start: number, end: number): number {
+    let newest = 0;
+    let at = start + FRAME_HEADER_BYTES;
+    while (at < end) {
+      const clientLength = bytes[at + 1] ?? 0;
+      const reporterAt = at + 2 + clientLength;
+      const reporterLength = bytes[reporterAt] ?? 0;
+      const expiryAt = reporterAt + 1 + reporterLength;
+      const expiresAt = bytes.readUInt16BE(expiryAt) * TWO_32 + bytes.readUInt32BE(expiryAt + 2);
+      if (expiresAt > newest) newest = expiresAt;
+      if (expiresAt > this.#now) {
+        const client = this.#addresses.fresh(bytes, at + 2, clientLength);
+        const known = this.#grants.get(client);
+        const end = Math.min(expiresAt, this.#latest);
+        if (known === undefined || known.expiresAt <= end) {
+          const reporter = this.#addresses.shared(bytes, reporterAt + 1, reporterLength);
+          this.#grants.set(client, { client, expiresAt: end, reporter });
+        }
+      }
+      at = expiryAt + EXPIRY_BYTES;
+    }
+    return newest;
+  }
+
+  grants(): Grant[] {
+    return [...this.#grants.values()];
+  }
+}
