@@ -11,7 +11,7 @@ import { parseNetwork } from './core/network.js';
 import { formats } from './exports/formats.js';
 import { LOG_LEVELS } from './runtime/log.js';
 
-const formatNames = Object.keys(formats) as [keyof typeof formats, ...(keyof typeof formats)[]];
+const formatNames = Object.keys(formats) as (keyof typeof formats)[];
 
 /** What each key allows, in words; `*` stands for any index. */
 export const allowed: Readonly<Record<string, string>> = {

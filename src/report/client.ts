@@ -15,12 +15,13 @@ import { connect } from 'node:net';
 import { type ClientAddress, addressToBytes } from '../core/address.js';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Clock } from '../runtime/clock.js';
-import { decodeAddStat, encodeAdd1, encodeAdd2, PROGRAM } from '../wire/drac.js';
-import { decodeGetportReply, encodeGetport, IPPROTO, PORTMAP_PROGRAM, PORTMAP_VERSION, PMAPPROC_GETPORT } from '../wire/portmap.js';
+import { decodeAddStat, encodeAdd1, encodeAdd2, Procedure, PROGRAM, VERSION_1, VERSION_2 } from '../wire/drac.js';
+import { decodePort, encodeMapping, PORTMAP_PORT, PORTMAP_PROGRAM, Portmap2, Protocol } from '../wire/portmap.js';
 import { encodeRecord, RecordReader } from '../wire/record.js';
 import { decodeReply, encodeCall, type Reply } from '../wire/rpc.js';
 
-const RPCBIND_PORT = 111;
+/** The version of the port mapper protocol that every rpcbind and portmap speaks. */
+const PORTMAP_VERSION = 2;
 const RETRANSMIT_MS = 1_000;
 
 export interface ClientOptions {
@@ -148,12 +149,12 @@ export class ReportClient {
   /** Reports one address and answers the addstat (0 success, 1 permission denied, 2 system error, 3 unknown). */
   async report(client: ClientAddress): Promise<number> {
     const bytes = addressToBytes(client);
-    const version = bytes.length === 4 ? 1 : 2;
+    const version = bytes.length === 4 ? VERSION_1 : VERSION_2;
     let found = this.#servers.get(version);
     if (found === undefined) this.#servers.set(version, (found = this.#find(version)));
     const server = await found;
-    const argument = version === 1 ? encodeAdd1(bytes) : encodeAdd2(bytes);
-    const reply = await this.#call(server, { program: PROGRAM, version, procedure: 1, argument });
+    const argument = version === VERSION_1 ? encodeAdd1(bytes) : encodeAdd2(bytes);
+    const reply = await this.#call(server, { program: PROGRAM, version, procedure: Procedure.ADD, argument });
     return decodeAddStat(resultOf(reply, server));
   }
 
@@ -170,10 +171,10 @@ export class ReportClient {
     });
     const server = { address: resolved.address, family: resolved.family };
     if (port !== 0) return { ...server, port };
-    const rpcbind = { ...server, port: RPCBIND_PORT };
-    const argument = encodeGetport({ program: PROGRAM, version, protocol: IPPROTO[transport] });
-    const call = { program: PORTMAP_PROGRAM, version: PORTMAP_VERSION, procedure: PMAPPROC_GETPORT, argument };
-    const found = decodeGetportReply(resultOf(await this.#call(rpcbind, call), rpcbind));
+    const rpcbind = { ...server, port: PORTMAP_PORT };
+    const argument = encodeMapping({ program: PROGRAM, version, protocol: transport === 'udp' ? Protocol.UDP : Protocol.TCP, port: 0 });
+    const call = { program: PORTMAP_PROGRAM, version: PORTMAP_VERSION, procedure: Portmap2.GETPORT, argument };
+    const found = decodePort(resultOf(await this.#call(rpcbind, call), rpcbind));
     if (found === 0) throw unreachable(rpcbind, `rpcbind knows no dracd there (program ${PROGRAM} version ${version}, ${transport})`);
     return { ...server, port: found };
   }

@@ -1,0 +1,287 @@
+import { parseAddress, type ClientAddress } from '../../../src/core/address.js';
+import { Fault } from '../../../src/core/fault.js';
+import type { Grant } from '../../../src/core/grant.js';
+import { Ledger, MAX_GROUP, MAX_WAITING, SWEEP_STEP, type GrantStore, type LiveMap, type MapChange, type Outcome, type Report } from '../../../src/core/ledger.js';
+import { NeverGranted } from '../../../src/core/never.js';
+import { parseNetwork, type Network } from '../../../src/core/network.js';
+import { Reporters } from '../../../src/core/reporters.js';
+
+const at = (text: string): ClientAddress => parseAddress(text) as ClientAddress;
+const POP = at('192.0.2.1');
+const LIFETIME = 60_000;
+
+/** A world in which nothing happens until the test says so. */
+class World {
+  w = 1_800_000_000_000;
+  m = 0;
+  tasks: (() => void)[] = [];
+  journal: Grant[][] = [];
+  stored: ((fault?: Fault) => void)[] = [];
+  map = new Map<ClientAddress, number>();
+  shown: (() => void)[] = [];
+  mapFault: Fault | undefined;
+  holdMap = false;
+  said: string[] = [];
+  reporters = new Reporters();
+  never = new NeverGranted({ networks: [parseNetwork('198.51.100.0/24') as Network] });
+  ledger: Ledger;
+
+  constructor(max = 100) {
+    this.reporters.replace([parseNetwork('192.0.2.0/28') as Network]);
+    const store: GrantStore = {
+      commit: (grants, done) => {
+        this.journal.push([...grants]);
+        this.stored.push(done);
+      },
+    };
+    const map: LiveMap = {
+      apply: (change, done) => {
+        const act = (): void => {
+          if (this.mapFault === undefined) this.change(change);
+          done(this.mapFault);
+        };
+        if (this.holdMap) this.shown.push(act);
+        else act();
+      },
+    };
+    this.ledger = new Ledger({
+      store,
+      map,
+      clock: { wall: () => this.w, mono: () => this.m, soon: (fn) => void this.tasks.push(fn) },
+      reporters: this.reporters,
+      never: this.never,
+      alarms: {
+        full: (n) => void this.said.push(`full ${n}`),
+        roomAgain: () => void this.said.push('room'),
+        clockJumped: (ms) => void this.said.push(`jump ${ms}`),
+      },
+      lifetimeMs: LIFETIME,
+      max,
+    });
+  }
+
+  change({ put, remove }: MapChange): void {
+    for (const grant of put) this.map.set(grant.client, grant.expiresAt);
+    for (const client of remove) this.map.delete(client);
+  }
+
+  run(): void {
+    while (this.tasks.length > 0) this.tasks.shift()?.();
+  }
+
+  /** Lets everything that waits for the disk go through. */
+  settle(fault?: Fault): void {
+    this.run();
+    while (this.stored.length > 0) {
+      this.stored.shift()?.(fault);
+      this.run();
+    }
+  }
+
+  pass(ms: number): void {
+    this.w += ms;
+    this.m += ms;
+    this.ledger.sweep();
+    this.run();
+  }
+
+  report(client: string, sender: ClientAddress = POP): { outcomes: Outcome[] } {
+    const outcomes: Outcome[] = [];
+    const report: Report = { client: at(client), sender, settle: (outcome) => void outcomes.push(outcome) };
+    this.ledger.authorize(report);
+    return { outcomes };
+  }
+
+  add(client: string): Outcome | undefined {
+    const { outcomes } = this.report(client);
+    this.settle();
+    expect(outcomes).toHaveLength(1);
+    return outcomes[0];
+  }
+}
+
+const storeFault = new Fault('STORE', 'disk on fire');
+
+test('SUCCESS only after the store and the map', () => {
+  const world = new World();
+  world.holdMap = true;
+  const { outcomes } = world.report('10.0.0.1');
+  world.run();
+  expect(world.journal).toHaveLength(1);
+  expect(outcomes).toEqual([]);
+  expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
+  world.stored.shift()?.();
+  expect(outcomes).toEqual([]);
+  world.shown.shift()?.();
+  expect(world.map.get(at('10.0.0.1'))).toBe(world.w + LIFETIME);
+  expect(outcomes).toEqual(['granted']);
+  expect(world.ledger.permits(at('10.0.0.1'))).toBe(true);
+});
+
+test('strangers and unusable addresses are refused at once, and nothing is written', () => {
+  const world = new World();
+  expect(world.report('10.0.0.1', at('10.9.9.9')).outcomes).toEqual(['stranger']);
+  expect(world.report('127.0.0.1').outcomes).toEqual(['unusable']);
+  expect(world.report('192.0.2.1').outcomes).toEqual(['unusable']);
+  expect(world.report('198.51.100.7').outcomes).toEqual(['unusable']);
+  world.settle();
+  expect(world.journal).toEqual([]);
+  expect(world.map.size).toBe(0);
+});
+
+test('a failed write gives failed, and no grant', () => {
+  const world = new World();
+  const { outcomes } = world.report('10.0.0.1');
+  world.settle(storeFault);
+  expect(outcomes).toEqual(['failed']);
+  expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
+  expect(world.map.size).toBe(0);
+  expect(world.add('10.0.0.1')).toBe('granted');
+});
+
+test('a map that cannot say yes gives failed', () => {
+  const world = new World();
+  world.mapFault = new Fault('MAP', 'gone');
+  expect(world.add('10.0.0.1')).toBe('failed');
+});
+
+test('reports that come during a write form the next group', () => {
+  const world = new World();
+  const first = world.report('10.0.0.1');
+  world.run();
+  const later = [world.report('10.0.0.2'), world.report('10.0.0.3')];
+  world.run();
+  expect(world.journal.map((group) => group.length)).toEqual([1]);
+  world.stored.shift()?.();
+  expect(first.outcomes).toEqual(['granted']);
+  expect(later.map((one) => one.outcomes)).toEqual([[], []]);
+  world.settle();
+  expect(world.journal.map((group) => group.length)).toEqual([1, 2]);
+  expect(later.map((one) => one.outcomes)).toEqual([['granted'], ['granted']]);
+});
+
+test('groups and the queue are bounded; the overflow fails rather than waits', () => {
+  const world = new World(1_000_000);
+  const reports = Array.from({ length: MAX_WAITING + 3 }, (_, i) => world.report(`10.1.${i >> 8}.${i & 255}`));
+  expect(reports.filter((one) => one.outcomes[0] === 'failed')).toHaveLength(3);
+  world.settle();
+  expect(Math.max(...world.journal.map((group) => group.length))).toBe(MAX_GROUP);
+  expect(reports.filter((one) => one.outcomes[0] === 'granted')).toHaveLength(MAX_WAITING);
+  expect(reports.every((one) => one.outcomes.length === 1)).toBe(true);
+});
+
+test('the same client twice in one group is one grant', () => {
+  const world = new World();
+  const both = [world.report('10.0.0.1'), world.report('10.0.0.1')];
+  world.settle();
+  expect(both.map((one) => one.outcomes)).toEqual([['granted'], ['renewed']]);
+  expect(world.ledger.size).toBe(1);
+});
+
+describe('expiry', () => {
+  test('exact at the question, and out of the map within half a second, never early', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.pass(LIFETIME - 1);
+    expect(world.map.has(at('10.0.0.1'))).toBe(true);
+    expect(world.ledger.permits(at('10.0.0.1'))).toBe(true);
+    world.m += 1;
+    world.w += 1;
+    expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
+    world.pass(250);
+    expect(world.map.has(at('10.0.0.1'))).toBe(false);
+    expect(world.ledger.size).toBe(0);
+  });
+
+  test('a renewal lengthens, and the old end does not remove it', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.pass(LIFETIME / 2);
+    expect(world.add('10.0.0.1')).toBe('renewed');
+    world.pass(LIFETIME / 2 + 1_000);
+    expect(world.map.get(at('10.0.0.1'))).toBe(world.w + LIFETIME / 2 - 1_000);
+    expect(world.ledger.permits(at('10.0.0.1'))).toBe(true);
+    world.pass(LIFETIME / 2);
+    expect(world.map.size).toBe(0);
+  });
+
+  test('a renewal in flight is not taken out of the map behind its SUCCESS', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.pass(LIFETIME - 100);
+    const { outcomes } = world.report('10.0.0.1');
+    world.run();
+    world.holdMap = true;
+    world.stored.shift()?.();
+    world.pass(1_000);
+    while (world.shown.length > 0) world.shown.shift()?.();
+    expect(outcomes).toEqual(['renewed']);
+    expect(world.map.has(at('10.0.0.1'))).toBe(true);
+  });
+
+  test('many at once go in small steps', () => {
+    const world = new World(1_000_000);
+    for (let i = 0; i < 3 * SWEEP_STEP; i += 1) world.report(`10.2.${i >> 8}.${i & 255}`);
+    world.settle();
+    world.m += LIFETIME + 1_000;
+    world.w += LIFETIME + 1_000;
+    world.ledger.sweep();
+    expect(world.ledger.size).toBe(2 * SWEEP_STEP);
+    world.run();
+    expect(world.ledger.size).toBe(0);
+    expect(world.map.size).toBe(0);
+  });
+
+  test.each([3_600_000, -7_200_000, -1_700_000_000_000])('a wall clock that jumps by %d ms ends nothing early and extends nothing', (jump) => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.pass(LIFETIME / 2);
+    world.w += jump;
+    world.pass(0);
+    expect(world.said).toEqual([`jump ${jump}`]);
+    expect(world.ledger.permits(at('10.0.0.1'))).toBe(true);
+    expect(world.add('10.0.0.2')).toBe('granted');
+    expect(world.map.get(at('10.0.0.2'))).toBe(world.w + LIFETIME);
+    world.pass(LIFETIME / 2 + 500);
+    expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
+    expect(world.map.has(at('10.0.0.1'))).toBe(false);
+    expect(world.map.has(at('10.0.0.2'))).toBe(true);
+  });
+});
+
+describe('the cap', () => {
+  test('refuses new grants, lets renewals go on, alarms once, and says when there is room again', () => {
+    const world = new World(2);
+    world.add('10.0.0.1');
+    world.pass(10_000);
+    world.add('10.0.0.2');
+    expect(world.add('10.0.0.3')).toBe('full');
+    expect(world.add('10.0.0.4')).toBe('full');
+    expect(world.add('10.0.0.2')).toBe('renewed');
+    expect(world.said).toEqual(['full 2']);
+    world.pass(LIFETIME - 9_000);
+    expect(world.said).toEqual(['full 2', 'room']);
+    expect(world.add('10.0.0.3')).toBe('granted');
+  });
+
+  test('counts what waits for the disk, so that a burst cannot pass it', () => {
+    const world = new World(3);
+    const reports = Array.from({ length: 10 }, (_, i) => world.report(`10.0.0.${i}`));
+    world.settle();
+    expect(reports.filter((one) => one.outcomes[0] === 'granted')).toHaveLength(3);
+    expect(world.ledger.size).toBe(3);
+  });
+});
+
+describe('restore', () => {
+  test('what is left of a grant, never more than a lease, nothing that is over', () => {
+    const world = new World();
+    const grant = (client: string, leftMs: number): Grant => ({ client: at(client), reporter: POP, expiresAt: world.w + leftMs });
+    world.ledger.restore([grant('10.0.0.1', 5_000), grant('10.0.0.2', 99 * LIFETIME), grant('10.0.0.3', 0), grant('10.0.0.4', -5)]);
+    expect([...world.ledger.grants()].map((one) => one.client)).toEqual(['10.0.0.1', '10.0.0.2']);
+    world.pass(5_250);
+    expect(world.ledger.size).toBe(1);
+    world.pass(LIFETIME);
+    expect(world.ledger.size).toBe(0);
+  });
+});
