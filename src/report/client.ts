@@ -146,6 +146,13 @@ export class ReportClient {
     this.#deadline = options.clock.mono() + options.timeoutMs;
   }
 
+  /** Calls NULL; resolves when it is answered. */
+  async ping(): Promise<void> {
+    const server = await this.#find(VERSION_1);
+    const call = { program: PROGRAM, version: VERSION_1, procedure: Procedure.NULL, argument: new Uint8Array() };
+    resultOf(await this.#call(server, call), server);
+  }
+
   /** Reports one address and answers the addstat (0 success, 1 permission denied, 2 system error, 3 unknown). */
   async report(client: ClientAddress): Promise<number> {
     const bytes = addressToBytes(client);

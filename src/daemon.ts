@@ -1,0 +1,195 @@
+/**
+ * daemon - the one place that knows everybody: builds, starts in order, stops in reverse
+ *
+ * Store, ledger, maps, intakes: in this order, so that the doors open last and close first. A start
+ * that fails undoes what it had started. What is said to systemd, to a terminal and to the process
+ * is main's business.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from './config.js';
+import { Ledger, type LedgerAlarms } from './core/ledger.js';
+import { NeverGranted } from './core/never.js';
+import { Reporters } from './core/reporters.js';
+import { formats } from './exports/formats.js';
+import { LiveMaps } from './exports/live-maps.js';
+import { HostAddresses } from './intake/host-addresses.js';
+import { intakes } from './intake/intakes.js';
+import { ReportClient } from './report/client.js';
+import { readReporters } from './reporter-list.js';
+import type { Clock } from './runtime/clock.js';
+import { Counters } from './runtime/counters.js';
+import { Lifecycle } from './runtime/lifecycle.js';
+import type { Logger } from './runtime/log.js';
+import { Journal } from './store/journal.js';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Forget every grant of earlier runs. */
+  readonly forgetAll: boolean;
+  readonly version: string;
+}
+
+const SWEEP_INTERVAL_MS = 250;
+const TICK_INTERVAL_MS = 1_000;
+/** Each part's time to stop; the doors, the maps and the store together stay within two seconds. */
+const STOP_BOUND_MS = 600;
+const SELF_CHECK_MS = 5_000;
+
+type RpcIntake = ReturnType<(typeof intakes)['rpc']>;
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #lifecycle: Lifecycle;
+  readonly #reporters = new Reporters();
+  readonly #never: NeverGranted;
+  readonly #host = new HostAddresses();
+  readonly #counters = new Counters();
+  #config: Config;
+  #intake: RpcIntake | undefined;
+
+  /** Starts a daemon; resolves when it answers and its maps are right. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    try {
+      await daemon.#start();
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return daemon;
+  }
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#lifecycle = new Lifecycle(options.clock, options.log);
+    this.#never = new NeverGranted({ networks: options.config.grants.never });
+  }
+
+  async #start(): Promise<void> {
+    const { config, clock, log, version } = this.#options;
+    log.info('starting', { version, pid: process.pid });
+    const began = clock.mono();
+
+    const { journal, grants } = await Journal.open({
+      directory: config.store.directory,
+      durability: config.store.durability,
+      lifetimeMs: config.grants.lifetime,
+      clock,
+      log,
+    });
+    this.#lifecycle.onStop('journal', () => journal.close());
+    if (this.#options.forgetAll) await journal.forgetAll();
+
+    const snapshot = () => ledger.grants();
+    const maps = new LiveMaps(config.exports.map(({ format, ...rest }) => formats[format].create({ ...rest, clock, log, snapshot })));
+    const ledger = new Ledger({
+      store: journal,
+      map: maps,
+      clock,
+      reporters: this.#reporters,
+      never: this.#never,
+      alarms: this.#alarms(),
+      lifetimeMs: config.grants.lifetime,
+      max: config.grants.max,
+    });
+    if (!this.#options.forgetAll) ledger.restore(grants);
+
+    this.#lifecycle.onStop('maps', () => maps.close());
+    await maps.open();
+    this.#every(SWEEP_INTERVAL_MS, () => { ledger.sweep(); });
+    this.#every(TICK_INTERVAL_MS, () => {
+      journal.tick();
+      maps.tick();
+    });
+
+    this.#readReporters(config);
+    this.#host.onChange(() => { this.#hostChanged(); });
+    await this.#openDoors(ledger);
+    const { port, rpcbind, addresses } = this.where();
+    const paths = config.exports.map((one) => one.path);
+    log.info('ready', { port, addresses, rpcbind, map: paths[0], maps: paths, grants: ledger.size, tookMs: Math.round(clock.mono() - began) });
+  }
+
+  async #openDoors(ledger: Ledger): Promise<void> {
+    const { config, clock, log } = this.#options;
+    const intake = intakes.rpc({
+      ...config.rpc,
+      authorizer: ledger,
+      believes: (address) => this.#reporters.believes(address),
+      host: this.#host,
+      counters: this.#counters,
+      clock,
+      log,
+    });
+    this.#intake = intake;
+    this.#lifecycle.onStop('counters', () => { log.info('counted since the start', this.#counters.snapshot()); });
+    this.#lifecycle.onStop('rpc', () => intake.stop());
+    await intake.start();
+  }
+
+  #every(ms: number, fn: () => void): void {
+    const timer = this.#options.clock.every(ms, fn);
+    this.#lifecycle.onStop('timer', () => { timer.stop(); });
+  }
+
+  #alarms(): LedgerAlarms {
+    const { log } = this.#options;
+    return {
+      full: (max) => {
+        log.error('ledger: full, new clients are refused', { max, cure: 'raise grants.max, or find the reporter that floods' });
+      },
+      roomAgain: () => { log.info('ledger: room again'); },
+      clockJumped: (byMs) => {
+        log.warn('the wall clock jumped; grants end by the monotonic clock', { byMs: Math.round(byMs) });
+      },
+    };
+  }
+
+  #readReporters(config: Config): void {
+    this.#reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
+    this.#never.setHosts([...this.#host.list(), ...this.#reporters.singleHosts()]);
+  }
+
+  #hostChanged(): void {
+    try {
+      this.#readReporters(this.#config);
+    } catch (error) {
+      this.#options.log.error('reporters: kept as they were', { error: String(error) });
+      this.#never.setHosts([...this.#host.list(), ...this.#reporters.singleHosts()]);
+    }
+  }
+
+  /** Where it listens and whether rpcbind tells of it. */
+  where(): { port: number; addresses: string[]; rpcbind: string } {
+    const intake = this.#intake;
+    return intake === undefined ? { port: 0, addresses: [], rpcbind: 'off' } : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration };
+  }
+
+  /** Takes over what can change while running: reporters and log level. Throws, and changes nothing, when it cannot. */
+  reload(config: Config): void {
+    const { log } = this.#options;
+    this.#readReporters(config);
+    log.setLevel(config.log.level);
+    const running = this.#config;
+    const restart = (['rpc', 'grants', 'store', 'exports'] as const).filter((section) => !isDeepStrictEqual(running[section], config[section]));
+    this.#config = { ...running, reporters: config.reporters, log: config.log };
+    log.info('reloaded: reporters and log level', restart.length > 0 ? { needRestart: restart } : {});
+  }
+
+  /** Asks our own NULL procedure through a real door; rejects when it is not answered. */
+  async selfCheck(): Promise<void> {
+    const { port, addresses } = this.where();
+    const host = addresses[0];
+    if (host === undefined) throw new Error('no door is open');
+    const { clock, config } = this.#options;
+    await new ReportClient({ host, port, transport: config.rpc.udp ? 'udp' : 'tcp', timeoutMs: SELF_CHECK_MS, clock }).ping();
+  }
+
+  /** Closes the doors, finishes what was begun, and stops. Idempotent; never rejects. */
+  stop(): Promise<void> {
+    return this.#lifecycle.stop(STOP_BOUND_MS);
+  }
+}

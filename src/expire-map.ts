@@ -1,0 +1,45 @@
+/**
+ * expire-map - takes what is over out of the maps while no daemon runs
+ *
+ * A file cannot know the time: when the daemon is down, its keys would let the mail server relay for
+ * ever. This one-shot, run by a timer, writes each map anew from what the journal still holds alive.
+ * While a daemon runs (it holds the journal's lock) it does nothing.
+ *
+ * Errors: Fault STORE, MAP, LIBRARY. A map that cannot be written is an error, so the timer shows it.
+ */
+import type { Config } from './config.js';
+import { Fault } from './core/fault.js';
+import { formats } from './exports/formats.js';
+import type { Clock } from './runtime/clock.js';
+import type { Log } from './runtime/log.js';
+import { Journal } from './store/journal.js';
+
+export interface ExpireMapsOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Promise<void> {
+  const { directory, durability } = config.store;
+  let opened;
+  try {
+    opened = await Journal.open({ directory, durability, lifetimeMs: config.grants.lifetime, clock, log });
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'LOCKED') {
+      log.info('maps: a daemon runs and looks after them');
+      return;
+    }
+    throw error;
+  }
+  try {
+    for (const { format, ...rest } of config.exports) {
+      const map = formats[format].create({ ...rest, clock, log, snapshot: () => opened.grants });
+      await map.open();
+      await map.close();
+    }
+    log.info('maps: written from the journal', { grants: opened.grants.length });
+  } finally {
+    await opened.journal.close();
+  }
+}

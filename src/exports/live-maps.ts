@@ -1,0 +1,49 @@
+/**
+ * live-maps - all configured live maps, as the one map that the ledger knows
+ *
+ * A change is done when every map has done it; one that cannot makes the whole a Fault, so that no
+ * report hears SUCCESS while one of the mail servers would still say no.
+ */
+import type { Fault } from '../core/fault.js';
+import type { LiveMap, MapChange } from '../core/ledger.js';
+import type { OpenLiveMap } from './format.js';
+
+export class LiveMaps implements LiveMap {
+  readonly #maps: readonly OpenLiveMap[];
+
+  constructor(maps: readonly OpenLiveMap[]) {
+    this.#maps = maps;
+  }
+
+  apply(change: MapChange, done: (fault?: Fault) => void): void {
+    const [first, ...others] = this.#maps;
+    if (first === undefined) done();
+    else if (others.length === 0) first.apply(change, done);
+    else this.#applyToAll(change, done);
+  }
+
+  #applyToAll(change: MapChange, done: (fault?: Fault) => void): void {
+    let left = this.#maps.length;
+    let failed: Fault | undefined;
+    for (const map of this.#maps) {
+      map.apply(change, (fault) => {
+        failed ??= fault;
+        left -= 1;
+        if (left === 0) done(failed);
+      });
+    }
+  }
+
+  /** Opens one after the other. */
+  async open(): Promise<void> {
+    for (const map of this.#maps) await map.open();
+  }
+
+  tick(): void {
+    for (const map of this.#maps) map.tick();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#maps.map((map) => map.close()));
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * lmdb-file - one LMDB data file: its environment, its lock, and whether someone else has changed it
+ *
+ * The lock is an exclusive open-file-description lock on our own descriptor of the data file: Postfix's
+ * readers take a shared lock for each look-up, so no reader ever sees pages that a transaction reuses.
+ * liblmdb opens a descriptor of its own; closing one drops no lock of this kind.
+ *
+ * After each transaction what the file looks like is remembered (size, times, number of the last
+ * transaction). If it looks different before the next one, someone else wrote to it, and the mapping
+ * must not be trusted: a truncated file would end the process with SIGBUS, a damaged one with an
+ * assertion. Such a file is never written to again.
+ *
+ * Errors: Fault MAP from a transaction that did not happen.
+ * Limits: whoever damages the file between the look and the end of our transaction, ignoring the
+ * lock, can still end the process; write permission for the daemon alone is the defence.
+ */
+import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
+import { promisify } from 'node:util';
+import { Fault } from '../core/fault.js';
+import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
+import { Environment, STATUS } from './liblmdb.js';
+import { setAttributes, type Attributes, type Replacement } from './map-file.js';
+
+/** Tries for the lock in one go: a reader holds it for a few microseconds, a try takes half of one. */
+const LOCK_TRIES = 200;
+const PERMISSION_BITS = 0o7777;
+
+/** What the file looked like after our last transaction. */
+interface Stamp {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly transaction: number;
+}
+
+const syncFile = promisify(fsync);
+
+export class LmdbFile {
+  readonly #environment: Environment;
+  readonly #replacement: Replacement;
+  readonly #fd: number;
+  readonly #wanted: Attributes;
+  #stamp: Stamp;
+
+  private constructor(replacement: Replacement, environment: Environment, wanted: Attributes) {
+    this.#replacement = replacement;
+    this.#fd = replacement.fd;
+    this.#environment = environment;
+    this.#wanted = wanted;
+    this.#stamp = this.#look();
+  }
+
+  /** An empty map in a file that is being built. Throws Fault MAP; the descriptor is then still the caller's. */
+  static create(replacement: Replacement, wanted: Attributes, mapBytes: number): LmdbFile {
+    const environment = Environment.open(replacement.temporary, mapBytes);
+    if (!replacement.isSame(environment.fd)) {
+      environment.close();
+      throw new Fault('MAP', `${replacement.temporary} was exchanged while it was opened`);
+    }
+    return new LmdbFile(replacement, environment, wanted);
+  }
+
+  /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */
+  async publish(): Promise<void> {
+    await this.#replacement.publish(syncFile);
+    this.remember();
+    this.unlock();
+    await this.#replacement.settle();
+  }
+
+  /** Takes the exclusive lock if no reader holds on to it; answers within a fraction of a millisecond. */
+  tryLock(): boolean {
+    for (let i = 0; i < LOCK_TRIES; i += 1) if (tryLockFile(this.#fd)) return true;
+    return false;
+  }
+
+  unlock(): void {
+    unlockFile(this.#fd);
+  }
+
+  /**
+   * One transaction, under the caller's lock. `body` answers an LMDB status and is run again from its
+   * beginning when the map had to grow. Throws Fault MAP when nothing of it happened.
+   */
+  transact(body: (environment: Environment) => number): void {
+    const environment = this.#environment;
+    for (;;) {
+      let status = environment.begin();
+      if (status === STATUS.OK) {
+        try {
+          status = body(environment);
+        } catch (thrown) {
+          environment.abort();
+          throw thrown;
+        }
+        if (status === STATUS.OK) status = environment.commit();
+        else environment.abort();
+      }
+      if (status === STATUS.MAP_FULL) status = environment.grow();
+      else if (status === STATUS.OK) return;
+      if (status !== STATUS.OK) throw new Fault('MAP', `the map cannot be written: ${environment.explain(status)}`);
+    }
+  }
+
+  /** Remembers how the file looks now, as our own doing. */
+  remember(): void {
+    this.#stamp = this.#look();
+  }
+
+  /** In words, what someone else did to the content, or undefined. To be asked before each transaction. */
+  damage(): string | undefined {
+    const stat = fstatSync(this.#fd);
+    if (stat.nlink === 0) return 'deleted or replaced';
+    return this.#compare(stat);
+  }
+
+  /** The same, starting from the name that readers look for. */
+  damageAt(path: string): string | undefined {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return 'deleted';
+    if (stat.isSymbolicLink()) return 'replaced by a symbolic link';
+    if (!stat.isFile()) return 'replaced by something that is no file';
+    if (stat.ino !== this.#stamp.ino || stat.dev !== this.#stamp.dev) return 'replaced by another file';
+    return this.#compare(stat);
+  }
+
+  /** Gives the file its owner and mode back when they were changed; answers what had been changed. Throws what the system says. */
+  mend(): string | undefined {
+    const stat = fstatSync(this.#fd);
+    const { uid, gid, mode } = this.#wanted;
+    const found: string[] = [];
+    if ((stat.mode & PERMISSION_BITS) !== mode) found.push(`mode 0${(stat.mode & PERMISSION_BITS).toString(8)}`);
+    if (stat.uid !== uid) found.push(`owner ${stat.uid}`);
+    if (stat.gid !== gid) found.push(`group ${stat.gid}`);
+    if (found.length === 0) return undefined;
+    setAttributes(this.#fd, this.#wanted);
+    this.remember();
+    return found.join(', ');
+  }
+
+  /** Lets go of the file. */
+  close(): void {
+    this.#environment.close();
+    // Not at once: the last reference to a replaced file frees its blocks, which may take a while.
+    close(this.#fd, () => undefined);
+  }
+
+  #look(): Stamp {
+    const { dev, ino, size, mtimeMs, ctimeMs } = fstatSync(this.#fd);
+    return { dev, ino, size, mtimeMs, ctimeMs, transaction: this.#environment.lastTransaction };
+  }
+
+  #compare(stat: Stats): string | undefined {
+    const { size, mtimeMs, ctimeMs, transaction } = this.#stamp;
+    if (stat.size < size) return 'truncated';
+    if (stat.size !== size || stat.mtimeMs !== mtimeMs) return 'written to by someone else';
+    // Only now is the mapping safe to look at.
+    if (this.#environment.lastTransaction !== transaction) return 'written to by someone else';
+    // Hidden by a time set back; or an honest change of mode, owner or links, which mend() looks after.
+    if (stat.ctimeMs !== ctimeMs && this.#hasWantedAttributes(stat) && stat.nlink === 1) return 'its times were set';
+    return undefined;
+  }
+
+  #hasWantedAttributes(stat: Stats): boolean {
+    const { uid, gid, mode } = this.#wanted;
+    return (stat.mode & PERMISSION_BITS) === mode && stat.uid === uid && stat.gid === gid;
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * reporter-list - whose word the configuration and dracd.allow say to believe
+ *
+ * `allow` and the file add up. With neither given, loopback and the host's own addresses are believed,
+ * as the original did; an existing but empty file alone means nobody. A file that exists and cannot be
+ * read is an error, never an empty list.
+ */
+import { readFileSync } from 'node:fs';
+import type { ClientAddress } from './core/address.js';
+import { Fault, reasonOf } from './core/fault.js';
+import { type Network, parseNetwork } from './core/network.js';
+import { parseAllowFile } from './core/reporters.js';
+import type { Config } from './config.js';
+import type { Log } from './runtime/log.js';
+
+/** A larger dracd.allow than this, bytes, is not one. */
+const MAX_ALLOW_BYTES = 8 * 1024 * 1024;
+
+function readAllowFile(path: string): string | undefined {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length > MAX_ALLOW_BYTES) throw new Error(`it has ${bytes.length} bytes; at most ${MAX_ALLOW_BYTES} are read`);
+    return bytes.toString('utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new Fault('CONFIG', `${path}: key reporters.allow_file: cannot be read: ${reasonOf(error)}`, error);
+  }
+}
+
+function hosts(addresses: readonly ClientAddress[]): Network[] {
+  return ['127.0.0.0/8', '::1', ...addresses].map(parseNetwork).filter((network) => network !== undefined);
+}
+
+/** Reads the list anew; warns of every line of dracd.allow that says less than it seems to. */
+export function readReporters(config: Config['reporters'], own: readonly ClientAddress[], log: Log): Network[] {
+  const file = readAllowFile(config.allow_file);
+  if (config.allow === undefined && file === undefined) return hosts(own);
+  const networks: Network[] = [...(config.allow ?? [])];
+  if (file === undefined) return networks;
+  const parsed = parseAllowFile(file);
+  for (const { line, message } of parsed.warnings) {
+    log.warn('reporters: a line of the allow file', { file: config.allow_file, line, problem: message });
+  }
+  networks.push(...parsed.networks);
+  if (networks.length === 0) log.warn('reporters: nobody is believed', { file: config.allow_file, cure: 'add a line netmask netaddr, or remove the file' });
+  return networks;
+}

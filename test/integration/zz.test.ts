@@ -1,0 +1,20 @@
+import { writeFileSync } from 'node:fs';
+import { Postfix, relayRestrictions, LOCAL_RECIPIENT, FOREIGN_RECIPIENT } from '../support/postfix.js';
+import { mustRun, newDirectory } from '../support/processes.js';
+import { dump, lookup, lookupAll } from '../support/postmap.js';
+test('pf', async () => {
+  const d = newDirectory('zz');
+  writeFileSync(`${d}/m`, '192.0.2.7 123\n2001:db8::6 456\n');
+  await mustRun(['postmap', `lmdb:${d}/m`]);
+  console.log(await dump(`${d}/m.lmdb`), await lookup(`${d}/m.lmdb`, '192.0.2.7'), await lookup(`${d}/m.lmdb`, '192.0.2.8'), await lookupAll(`${d}/m.lmdb`, '192.0.2.7\nx\n'));
+  await expect(lookup(`${d}/nn.lmdb`, '192.0.2.8')).rejects.toThrow();
+  const t0=Date.now();
+  const p = await Postfix.start([relayRestrictions(`lmdb:${d}/m`), relayRestrictions(`lmdb:${d}/none`)]);
+  console.log(Date.now()-t0);
+  const r=[];
+  for (const c of ['192.0.2.7','192.0.2.8','2001:db8::6','2001:db8::7']) for (const to of [LOCAL_RECIPIENT, FOREIGN_RECIPIENT]) for (const i of [0,1]) r.push([c,to,i,await p.ask(c,to,i)].join(' '));
+  console.log(r.join('\n'));
+  const t1=Date.now();
+  await p.stop();
+  console.log(Date.now()-t1, p.log());
+});

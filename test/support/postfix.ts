@@ -1,0 +1,210 @@
+/**
+ * postfix - a private Postfix: own configuration, queue, data and log; several smtpd on loopback ports
+ *
+ * Needs root, as Postfix's master does. Client addresses are set with XCLIENT. Mail is never sent on:
+ * what is accepted goes to discard(8). Each smtpd has relay restrictions of its own.
+ */
+import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, isIPv6 } from 'node:net';
+import type { Socket } from 'node:net';
+import path from 'node:path';
+import { freePort, mustRun, newDirectory, run, until } from './processes.js';
+
+/** A recipient of the Postfix's own domain: inbound mail. */
+export const LOCAL_RECIPIENT = 'somebody@local.test';
+/** A recipient elsewhere: relaying. */
+export const FOREIGN_RECIPIENT = 'somebody@foreign.example';
+
+/** The four lines of the README, with the map named as main.cf names it. */
+export function relayRestrictions(table: string): string {
+  return `permit_mynetworks, permit_sasl_authenticated, permit_auth_destination, check_client_access ${table}, reject`;
+}
+
+const MAIN_CF = (directory: string): string => `compatibility_level = 3.6
+queue_directory = ${directory}/queue
+data_directory = ${directory}/data
+maillog_file = ${directory}/mail.log
+maillog_file_prefixes = ${directory}
+myhostname = mail.local.test
+mydestination = local.test
+mynetworks = 127.9.9.9/32
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+local_recipient_maps =
+alias_maps =
+alias_database =
+local_transport = discard
+default_transport = discard
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+smtpd_hard_error_limit = 10000
+smtpd_soft_error_limit = 10000
+smtpd_timeout = 300s
+`;
+
+const SERVICES = `cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+postlog unix-dgram n - n - 1 postlogd
+`;
+
+export class Postfix {
+  readonly directory: string;
+  /** Port of each smtpd, in the order of the restrictions given. */
+  readonly ports: readonly number[];
+  readonly #sessions: SmtpSession[] = [];
+
+  private constructor(directory: string, ports: readonly number[]) {
+    this.directory = directory;
+    this.ports = ports;
+  }
+
+  /** Starts an instance with one smtpd for each smtpd_relay_restrictions given. */
+  static async start(restrictions: readonly string[]): Promise<Postfix> {
+    if (process.getuid?.() !== 0) throw new Error('a private Postfix needs root: run the tests as root');
+    const directory = newDirectory('postfix');
+    const ports: number[] = [];
+    while (ports.length < restrictions.length) ports.push(await freePort());
+    writeFileSync(path.join(directory, 'main.cf'), MAIN_CF(directory));
+    const doors = restrictions.map(
+      (text, index) =>
+        `127.0.0.1:${ports[index] ?? 0} inet n - n - - smtpd\n  -o { smtpd_relay_restrictions = ${text} }\n`,
+    );
+    writeFileSync(path.join(directory, 'master.cf'), doors.join('') + SERVICES);
+    copyFileSync('/etc/postfix/dynamicmaps.cf', path.join(directory, 'dynamicmaps.cf'));
+    mkdirSync(path.join(directory, 'queue'));
+    mkdirSync(path.join(directory, 'data'));
+    const owner = await mustRun(['id', '-u', 'postfix']);
+    const group = await mustRun(['id', '-g', 'postfix']);
+    chownSync(path.join(directory, 'data'), Number(owner), Number(group));
+    const postfix = new Postfix(directory, ports);
+    await mustRun(['postfix', '-c', directory, 'start']);
+    await until('smtpd answers', 10_000, () => reachable(ports[0] ?? 0));
+    return postfix;
+  }
+
+  /** Ends all sessions and the instance; safe to call twice. */
+  async stop(): Promise<void> {
+    for (const session of this.#sessions) session.close();
+    await run(['postfix', '-c', this.directory, 'stop']);
+  }
+
+  /** All that the instance has logged. */
+  log(): string {
+    const file = path.join(this.directory, 'mail.log');
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  /** A session as the given client, at the smtpd with this index; it stays open. */
+  async session(client: string, smtpd = 0): Promise<SmtpSession> {
+    const session = await SmtpSession.open(this.ports[smtpd] ?? 0);
+    this.#sessions.push(session);
+    await session.become(client);
+    return session;
+  }
+
+  /** The reply code of one recipient in a session of its own. */
+  async ask(client: string, recipient: string, smtpd = 0): Promise<number> {
+    const session = await this.session(client, smtpd);
+    const code = await session.recipient(recipient);
+    session.close();
+    return code;
+  }
+}
+
+function reachable(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => {
+      resolve(false);
+    });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+/** One SMTP dialogue. */
+export class SmtpSession {
+  readonly #socket: Socket;
+  #text = '';
+  #wake: () => void = () => undefined;
+  #over = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      this.#text += text;
+      this.#wake();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#over = true;
+      this.#wake();
+    });
+  }
+
+  static async open(port: number): Promise<SmtpSession> {
+    const session = new SmtpSession(connect(port, '127.0.0.1'));
+    session.#expect(220, await session.#reply());
+    return session;
+  }
+
+  /** Speaks as this client from now on. */
+  async become(client: string): Promise<void> {
+    this.#expect(250, await this.say('EHLO client.example'));
+    const address = isIPv6(client) ? `IPV6:${client}` : client;
+    this.#expect(220, await this.say(`XCLIENT ADDR=${address} NAME=[UNAVAILABLE]`));
+    this.#expect(250, await this.say('EHLO client.example'));
+  }
+
+  /** The code of RCPT to this recipient, in a mail transaction of its own. */
+  async recipient(recipient: string): Promise<number> {
+    this.#expect(250, await this.say('MAIL FROM:<sender@foreign.example>'));
+    const reply = await this.say(`RCPT TO:<${recipient}>`);
+    this.#expect(250, await this.say('RSET'));
+    return codeOf(reply);
+  }
+
+  /** Sends one command; its whole reply. */
+  say(command: string): Promise<string> {
+    this.#socket.write(`${command}\r\n`);
+    return this.#reply();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  async #reply(): Promise<string> {
+    for (;;) {
+      const end = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(this.#text);
+      if (end !== null) {
+        this.#text = this.#text.slice(end[0].length);
+        return end[0];
+      }
+      if (this.#over) throw new Error(`the SMTP session ended: ${this.#text}`);
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  #expect(code: number, reply: string): void {
+    if (codeOf(reply) !== code) throw new Error(`${code} expected, not ${reply.trim()}`);
+  }
+}
+
+function codeOf(reply: string): number {
+  return Number(reply.split('\r\n').at(-2)?.slice(0, 3));
+}

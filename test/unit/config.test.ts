@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { parseConfig, readConfig } from '../../src/config.js';
+import { Fault } from '../../src/core/fault.js';
+
+const parse = (text: string): ReturnType<typeof parseConfig> => parseConfig(text, 'dracd.toml', '/var/lib/dracd');
+
+function mistakes(text: string): string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    expect(error).toBeInstanceOf(Fault);
+    expect((error as Fault).code).toBe('CONFIG');
+    return (error as Fault).message.split('\n');
+  }
+  return [];
+}
+
+test('nothing given: every default', () => {
+  expect(parse('')).toMatchObject({
+    rpc: { addresses: ['127.0.0.1', '::1'], udp: true, tcp: true, port: 0, rpcbind: 'auto', strangers: 'answer' },
+    reporters: { allow_file: '/etc/mail/dracd.allow' },
+    grants: { lifetime: 1_800_000, max: 1_000_000, never: [] },
+    store: { directory: '/var/lib/dracd/journal', durability: 'disk' },
+    exports: [{ format: 'lmdb', path: '/var/lib/dracd/relay.lmdb', mode: 0o644 }],
+    log: { level: 'info' },
+  });
+  expect(parse('').reporters.allow).toBeUndefined();
+});
+
+const readme = readFileSync(path.resolve(import.meta.dirname, '../../README.md'), 'utf8');
+const examples = [...readme.matchAll(/```toml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+
+test('the README has configuration examples', () => {
+  expect(examples.length).toBeGreaterThanOrEqual(2);
+});
+
+test.each(examples)('README example %#  loads', (text) => {
+  expect(mistakes(text)).toEqual([]);
+});
+
+test('the README lists the defaults as they are', () => {
+  const whole = examples.find((text) => text.includes('[store]')) ?? '';
+  const { reporters, ...rest } = parse(whole);
+  const { reporters: defaults, ...defaultRest } = parse('');
+  expect(rest).toEqual(defaultRest);
+  expect(reporters.allow_file).toBe(defaults.allow_file);
+});
+
+test('all mistakes at once, each with file, key, value and what is allowed', () => {
+  expect(
+    mistakes(`
+[rpc]
+addresses = ["127.0.0.1", "localhost"]
+port = 70000
+rpcbind = "maybe"
+[reporters]
+allow = ["192.0.2.7/24"]
+[grants]
+lifetime = "0s"
+max = 0
+nevr = []
+[[exports]]
+format = "dbm"
+path = "/x"
+mode = "0666"
+[lgo]
+level = "info"
+`),
+  ).toEqual([
+    'dracd.toml: key rpc.addresses[1] = "localhost": must be an IP address such as "127.0.0.1", "0.0.0.0" or "::1"',
+    'dracd.toml: key rpc.port = 70000: must be a whole number from 0 to 65535; 0 means any',
+    'dracd.toml: key rpc.rpcbind = "maybe": must be "auto", "required" or "off"',
+    'dracd.toml: key reporters.allow[0] = "192.0.2.7/24": must be an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
+    'dracd.toml: key grants.lifetime = "0s": must be a duration from "1s" to "7d", such as "30m"',
+    'dracd.toml: key grants.max = 0: must be a whole number from 1 to 16000000',
+    'dracd.toml: key grants.nevr = []: no such key; known here: lifetime, max, never',
+    'dracd.toml: key exports[0].format = "dbm": must be "lmdb"',
+    'dracd.toml: key exports[0].mode = "0666": must be "0644", "0640", "0604" or "0600"',
+    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, log',
+  ]);
+});
+
+test.each([
+  ['[rpc]\nudp = false\ntcp = false', 'key rpc.udp = false: must be true or false; one of udp and tcp must be true'],
+  ['[rpc]\naddresses = []', 'key rpc.addresses = []: must be a list of one or more IP addresses'],
+  ['rpc = 3', 'key rpc = 3: must be a table [rpc]'],
+  ['[[exports]]\nformat = "lmdb"', 'key exports[0].path = not given: must be a path of a file'],
+  ['[[exports]]\nformat = "lmdb"\npath = "/a"\n[[exports]]\nformat = "lmdb"\npath = "/a"', 'key exports = '],
+  ['[grants]\nlifetime = 30', 'key grants.lifetime = 30: must be a duration'],
+  ['[grants]\nlifetime = "8d"', 'key grants.lifetime = "8d": must be a duration'],
+  ['[log]\nlevel = "loud"', 'key log.level = "loud": must be "debug", "info", "warn", "error"'],
+])('%j', (text, message) => {
+  expect(mistakes(text)).toEqual([expect.stringContaining(message)]);
+});
+
+test('what is not TOML is told of by line and column', () => {
+  expect(mistakes('[rpc]\nport = = 3')[0]).toMatch(/^dracd\.toml:2:\d+: not TOML: /);
+});
+
+test('durations', () => {
+  for (const [text, ms] of [['1s', 1_000], ['1500ms', 1_500], ['2h', 7_200_000], ['7d', 604_800_000]] as const) {
+    expect(parse(`[grants]\nlifetime = "${text}"`).grants.lifetime).toBe(ms);
+  }
+});
+
+test('is total: a configuration or a Fault CONFIG, whatever the text', () => {
+  const word = fc.constantFrom('[rpc]', '[grants]', '[[exports]]', 'port', 'lifetime', '=', '"30m"', '0', '-1', '1e999', '[', ']', '{', '}', '\n', 'never', 'allow', '__proto__', 'nan', '1979-05-27');
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(word).map((words) => words.join(' '))), (text) => {
+      mistakes(text);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+describe('readConfig', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'dracd-config-'));
+  afterAll(() => { rmSync(directory, { recursive: true }); });
+
+  test('reads a file', () => {
+    const file = path.join(directory, 'dracd.toml');
+    writeFileSync(file, '[rpc]\nport = 4711\n');
+    expect(readConfig(file, '/var/lib/dracd').rpc.port).toBe(4711);
+  });
+
+  test.each([['a missing file', 'missing.toml'], ['a directory', '.']])('%s is a Fault that names it', (_what, name) => {
+    const file = path.join(directory, name);
+    expect(() => readConfig(file, '/x')).toThrow(`${file}: cannot be read: `);
+  });
+});
