@@ -71,11 +71,19 @@ const network = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const path = z.string().min(1).max(4096).regex(/^[^\0]+$/);
+const path = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^\0]+$/);
 
 const rpc = z
   .strictObject({
-    addresses: z.array(address).min(1).max(64).default(['127.0.0.1', '::1'].map((text) => address.parse(text))),
+    addresses: z
+      .array(address)
+      .min(1)
+      .max(64)
+      .default(['127.0.0.1', '::1'].map((text) => address.parse(text))),
     udp: z.boolean().default(true),
     tcp: z.boolean().default(true),
     port: z.int().min(0).max(65_535).default(0),
@@ -120,7 +128,9 @@ export function configSchema(stateDirectory: string) {
     exports: z
       .array(exported)
       .max(16)
-      .refine((list) => new Set(list.map((one) => one.path)).size === list.length, { message: 'two exports with one path' })
+      .refine((list) => new Set(list.map((one) => one.path)).size === list.length, {
+        message: 'two exports with one path',
+      })
       .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });

@@ -24,19 +24,23 @@ function keyPattern(path: readonly PropertyKey[]): string {
 }
 
 function keyName(path: readonly PropertyKey[]): string {
-  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('');
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`))
+    .join('');
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): string {
   let value = root;
   for (const part of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
-  const text = value === undefined ? 'not given' : (JSON.stringify(value) ?? String(value));
+  const text = value === undefined ? 'not given' : JSON.stringify(value);
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
 function knownKeysUnder(pattern: string): string {
   const prefix = pattern === '' ? '' : `${pattern}.`;
-  const keys = Object.keys(allowed).filter((key) => key.startsWith(prefix) && /^[a-z_]+$/.test(key.slice(prefix.length)));
+  const keys = Object.keys(allowed).filter(
+    (key) => key.startsWith(prefix) && /^[a-z_]+$/.test(key.slice(prefix.length)),
+  );
   return keys.map((key) => key.slice(prefix.length)).join(', ');
 }
 
@@ -48,7 +52,9 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
       return `key ${keyName(path)} = ${valueAt(root, path)}: no such key; known here: ${knownKeysUnder(pattern)}`;
     });
   }
-  return [`key ${keyName(issue.path)} = ${valueAt(root, issue.path)}: must be ${allowed[pattern] ?? issue.message}`];
+  return [
+    `key ${keyName(issue.path)} = ${valueAt(root, issue.path)}: must be ${allowed[pattern] ?? issue.message}`,
+  ];
 }
 
 /**
@@ -74,7 +80,8 @@ export function readConfig(file: string, stateDirectory: string): Config {
   let text: string;
   try {
     const { size } = statSync(file);
-    if (size > MAX_CONFIG_BYTES) throw new Error(`it has ${size} bytes; at most ${MAX_CONFIG_BYTES} are read`);
+    if (size > MAX_CONFIG_BYTES)
+      throw new Error(`it has ${size} bytes; at most ${MAX_CONFIG_BYTES} are read`);
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new Fault('CONFIG', `${file}: cannot be read: ${reasonOf(error)}`, error);

@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
+import type { Grant } from './core/grant.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
 import { NeverGranted } from './core/never.js';
 import { Reporters } from './core/reporters.js';
@@ -83,8 +84,10 @@ export class Daemon {
     this.#lifecycle.onStop('journal', () => journal.close());
     if (this.#options.forgetAll) await journal.forgetAll();
 
-    const snapshot = () => ledger.grants();
-    const maps = new LiveMaps(config.exports.map(({ format, ...rest }) => formats[format].create({ ...rest, clock, log, snapshot })));
+    const snapshot = (): Iterable<Grant> => ledger.grants();
+    const maps = new LiveMaps(
+      config.exports.map(({ format, ...rest }) => formats[format].create({ ...rest, clock, log, snapshot })),
+    );
     const ledger = new Ledger({
       store: journal,
       map: maps,
@@ -99,18 +102,30 @@ export class Daemon {
 
     this.#lifecycle.onStop('maps', () => maps.close());
     await maps.open();
-    this.#every(SWEEP_INTERVAL_MS, () => { ledger.sweep(); });
+    this.#every(SWEEP_INTERVAL_MS, () => {
+      ledger.sweep();
+    });
     this.#every(TICK_INTERVAL_MS, () => {
       journal.tick();
       maps.tick();
     });
 
     this.#readReporters(config);
-    this.#host.onChange(() => { this.#hostChanged(); });
+    this.#host.onChange(() => {
+      this.#hostChanged();
+    });
     await this.#openDoors(ledger);
     const { port, rpcbind, addresses } = this.where();
     const paths = config.exports.map((one) => one.path);
-    log.info('ready', { port, addresses, rpcbind, map: paths[0], maps: paths, grants: ledger.size, tookMs: Math.round(clock.mono() - began) });
+    log.info('ready', {
+      port,
+      addresses,
+      rpcbind,
+      map: paths[0],
+      maps: paths,
+      grants: ledger.size,
+      tookMs: Math.round(clock.mono() - began),
+    });
   }
 
   async #openDoors(ledger: Ledger): Promise<void> {
@@ -125,23 +140,32 @@ export class Daemon {
       log,
     });
     this.#intake = intake;
-    this.#lifecycle.onStop('counters', () => { log.info('counted since the start', this.#counters.snapshot()); });
+    this.#lifecycle.onStop('counters', () => {
+      log.info('counted since the start', this.#counters.snapshot());
+    });
     this.#lifecycle.onStop('rpc', () => intake.stop());
     await intake.start();
   }
 
   #every(ms: number, fn: () => void): void {
     const timer = this.#options.clock.every(ms, fn);
-    this.#lifecycle.onStop('timer', () => { timer.stop(); });
+    this.#lifecycle.onStop('timer', () => {
+      timer.stop();
+    });
   }
 
   #alarms(): LedgerAlarms {
     const { log } = this.#options;
     return {
       full: (max) => {
-        log.error('ledger: full, new clients are refused', { max, cure: 'raise grants.max, or find the reporter that floods' });
+        log.error('ledger: full, new clients are refused', {
+          max,
+          cure: 'raise grants.max, or find the reporter that floods',
+        });
       },
-      roomAgain: () => { log.info('ledger: room again'); },
+      roomAgain: () => {
+        log.info('ledger: room again');
+      },
       clockJumped: (byMs) => {
         log.warn('the wall clock jumped; grants end by the monotonic clock', { byMs: Math.round(byMs) });
       },
@@ -165,7 +189,9 @@ export class Daemon {
   /** Where it listens and whether rpcbind tells of it. */
   where(): { port: number; addresses: string[]; rpcbind: string } {
     const intake = this.#intake;
-    return intake === undefined ? { port: 0, addresses: [], rpcbind: 'off' } : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration };
+    return intake === undefined
+      ? { port: 0, addresses: [], rpcbind: 'off' }
+      : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration };
   }
 
   /** Takes over what can change while running: reporters and log level. Throws, and changes nothing, when it cannot. */
@@ -174,7 +200,9 @@ export class Daemon {
     this.#readReporters(config);
     log.setLevel(config.log.level);
     const running = this.#config;
-    const restart = (['rpc', 'grants', 'store', 'exports'] as const).filter((section) => !isDeepStrictEqual(running[section], config[section]));
+    const restart = (['rpc', 'grants', 'store', 'exports'] as const).filter(
+      (section) => !isDeepStrictEqual(running[section], config[section]),
+    );
     this.#config = { ...running, reporters: config.reporters, log: config.log };
     log.info('reloaded: reporters and log level', restart.length > 0 ? { needRestart: restart } : {});
   }
@@ -185,7 +213,13 @@ export class Daemon {
     const host = addresses[0];
     if (host === undefined) throw new Error('no door is open');
     const { clock, config } = this.#options;
-    await new ReportClient({ host, port, transport: config.rpc.udp ? 'udp' : 'tcp', timeoutMs: SELF_CHECK_MS, clock }).ping();
+    await new ReportClient({
+      host,
+      port,
+      transport: config.rpc.udp ? 'udp' : 'tcp',
+      timeoutMs: SELF_CHECK_MS,
+      clock,
+    }).ping();
   }
 
   /** Closes the doors, finishes what was begun, and stops. Idempotent; never rejects. */

@@ -41,10 +41,16 @@ function wholeNumber(min: number, max: number) {
 function addressesOf(words: readonly string[]): ClientAddress[] {
   const fallback = process.env['IP'] ?? process.env['TCPREMOTEIP'];
   const texts = words.length > 0 ? words : fallback === undefined ? [] : [fallback];
-  if (texts.length === 0) throw new CommanderError(EX_USAGE, 'noAddress', 'no ADDRESS given, and neither IP nor TCPREMOTEIP is in the environment');
+  if (texts.length === 0)
+    throw new CommanderError(
+      EX_USAGE,
+      'noAddress',
+      'no ADDRESS given, and neither IP nor TCPREMOTEIP is in the environment',
+    );
   return texts.map((text) => {
     const address = parseAddress(text);
-    if (address === undefined) throw new CommanderError(EX_USAGE, 'notAddress', `not an IP address: ${JSON.stringify(text)}`);
+    if (address === undefined)
+      throw new CommanderError(EX_USAGE, 'notAddress', `not an IP address: ${JSON.stringify(text)}`);
     return address;
   });
 }
@@ -74,7 +80,9 @@ function exitStatusOf(error: unknown): number {
 }
 
 const program = new Command('dracauth')
-  .description('Tells a dracd that addresses have just authenticated, so that the mail server relays for them.')
+  .description(
+    'Tells a dracd that addresses have just authenticated, so that the mail server relays for them.',
+  )
   .argument('[ADDRESS...]', 'IPv4 or IPv6 addresses; none: $IP, then $TCPREMOTEIP')
   .option('-s, --server <HOST>', 'where dracd runs', 'localhost')
   .option('-p, --port <PORT>', 'its port; 0: ask rpcbind', wholeNumber(0, 65_535), 0)
@@ -82,7 +90,10 @@ const program = new Command('dracauth')
   .option('-t, --timeout <SECONDS>', 'how long to wait in all', wholeNumber(1, 3_600), 5)
   .option('-q, --quiet', 'say nothing on standard output', false)
   .version(version())
-  .addHelpText('after', '\nExit status: 0 success, 1 permission denied, 2 system error, 3 unknown error,\n64 usage, 69 server unreachable, 75 timed out.')
+  .addHelpText(
+    'after',
+    '\nExit status: 0 success, 1 permission denied, 2 system error, 3 unknown error,\n64 usage, 69 server unreachable, 75 timed out.',
+  )
   .exitOverride();
 
 try {

@@ -16,16 +16,22 @@ const EXAMPLE_CLIENT = '203.0.113.7';
 /** Lines for the terminal: where it listens, which map it writes, what to try next. */
 export function greeting(options: GreetingOptions): string {
   const { config, port } = options;
-  const transports = [config.rpc.udp ? 'UDP' : '', config.rpc.tcp ? 'TCP' : ''].filter((name) => name !== '').join(' and ');
+  const transports = [config.rpc.udp ? 'UDP' : '', config.rpc.tcp ? 'TCP' : '']
+    .filter((name) => name !== '')
+    .join(' and ');
   const lines = [
     '',
     `dracd ${options.version} is ready.`,
     `  listening  ${options.addresses.join(', ')}: ${transports} port ${port}, ONC RPC program 900101`,
     `  rpcbind    ${options.rpcbind === 'registered' ? 'registered: POP3 servers find the port by themselves' : `${options.rpcbind}: clients must be told the port`}`,
   ];
-  const table = config.exports.find(({ format }) => format === 'lmdb')?.path.replace(/\.lmdb$/, '');
+  const table = config.exports[0]?.path.replace(/\.lmdb$/, '');
   for (const { format, path } of config.exports) lines.push(`  map        ${path} (${format})`);
-  lines.push('', '  Try next, in another terminal:', `    node ${options.reporter} -p ${port} ${EXAMPLE_CLIENT}`);
+  lines.push(
+    '',
+    '  Try next, in another terminal:',
+    `    node ${options.reporter} -p ${port} ${EXAMPLE_CLIENT}`,
+  );
   if (table !== undefined) lines.push(`    postmap -q ${EXAMPLE_CLIENT} lmdb:${table}`);
   lines.push('', '  Stop with Ctrl-C.', '');
   return `${lines.join('\n')}\n`;

@@ -45,14 +45,22 @@ function minutes(text: string): number {
 
 function parseArguments(): Options {
   const program = new Command('dracd')
-    .description('Keeps the addresses of clients that have just fetched mail, and tells the mail server to relay for them.')
-    .option('--config <FILE>', `configuration (TOML); default ${DEFAULT_CONFIG} if it exists, else built-in defaults`)
+    .description(
+      'Keeps the addresses of clients that have just fetched mail, and tells the mail server to relay for them.',
+    )
+    .option(
+      '--config <FILE>',
+      `configuration (TOML); default ${DEFAULT_CONFIG} if it exists, else built-in defaults`,
+    )
     .option('--check-config', 'check the configuration, say what is wrong, and end', false)
     .option('--expire-map', 'take what is over out of the maps, if no daemon runs, and end', false)
     .option('-i, --init', 'forget all grants at the start', false)
     .option('-e, --expire <MINUTES>', 'lifetime of a grant, instead of the configured one', minutes)
     .version(`dracd ${version()}`)
-    .addHelpText('after', '\nSignals: SIGTERM, SIGINT stop it; SIGHUP reads reporters and log level anew.\nExit status: 0 stopped as told, 1 failure, 2 configuration or command line.')
+    .addHelpText(
+      'after',
+      '\nSignals: SIGTERM, SIGINT stop it; SIGHUP reads reporters and log level anew.\nExit status: 0 stopped as told, 1 failure, 2 configuration or command line.',
+    )
     .allowExcessArguments(false)
     .exitOverride();
   return program.parse().opts<Options>();
@@ -66,8 +74,10 @@ function configFile(options: Options): string | undefined {
 function loadConfig(options: Options): Config {
   const file = configFile(options);
   // systemd names the unit's StateDirectory; a person without a configuration works in the current directory.
-  const state = process.env['STATE_DIRECTORY']?.split(':')[0] ?? (file === undefined ? LOCAL_STATE : SERVICE_STATE);
-  const config = file === undefined ? parseConfig('', 'built-in defaults', path.resolve(state)) : readConfig(file, state);
+  const state =
+    process.env['STATE_DIRECTORY']?.split(':')[0] ?? (file === undefined ? LOCAL_STATE : SERVICE_STATE);
+  const config =
+    file === undefined ? parseConfig('', 'built-in defaults', path.resolve(state)) : readConfig(file, state);
   if (options.expire === undefined) return config;
   return { ...config, grants: { ...config.grants, lifetime: options.expire * MINUTE_MS } };
 }
@@ -107,10 +117,17 @@ function reload(daemon: Daemon, options: Options, log: Logger): void {
 
 async function serve(options: Options): Promise<void> {
   const config = loadConfig(options);
-  if (configFile(options) === undefined) mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
+  if (configFile(options) === undefined)
+    mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
   const log = createLogger({ level: config.log.level, style: logStyle() });
   const environment = systemdEnvironment();
-  const daemon = await Daemon.start({ config, clock: systemClock, log, forgetAll: options.init, version: version() });
+  const daemon = await Daemon.start({
+    config,
+    clock: systemClock,
+    log,
+    forgetAll: options.init,
+    version: version(),
+  });
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) return;
@@ -127,7 +144,8 @@ async function serve(options: Options): Promise<void> {
     reload(daemon, options, log);
   });
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
-  if (logStyle() === 'terminal') process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));
+  if (logStyle() === 'terminal')
+    process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));
   await notify(environment, 'READY=1');
   feedWatchdog(daemon, environment, log);
 }
@@ -139,7 +157,11 @@ async function run(): Promise<void> {
     process.stdout.write(`${configFile(options) ?? 'built-in defaults'}: ok\n`);
   } else if (options.expireMap) {
     const config = loadConfig(options);
-    await expireMaps({ config, clock: systemClock, log: createLogger({ level: config.log.level, style: logStyle() }) });
+    await expireMaps({
+      config,
+      clock: systemClock,
+      log: createLogger({ level: config.log.level, style: logStyle() }),
+    });
   } else await serve(options);
 }
 

@@ -19,7 +19,8 @@ const MAX_ALLOW_BYTES = 8 * 1024 * 1024;
 function readAllowFile(path: string): string | undefined {
   try {
     const bytes = readFileSync(path);
-    if (bytes.length > MAX_ALLOW_BYTES) throw new Error(`it has ${bytes.length} bytes; at most ${MAX_ALLOW_BYTES} are read`);
+    if (bytes.length > MAX_ALLOW_BYTES)
+      throw new Error(`it has ${bytes.length} bytes; at most ${MAX_ALLOW_BYTES} are read`);
     return bytes.toString('utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
@@ -33,7 +34,11 @@ function hosts(addresses: readonly ClientAddress[]): Network[] {
 }
 
 /** Reads the list anew; warns of every line of dracd.allow that says less than it seems to. */
-export function readReporters(config: Config['reporters'], own: readonly ClientAddress[], log: Log): Network[] {
+export function readReporters(
+  config: Config['reporters'],
+  own: readonly ClientAddress[],
+  log: Log,
+): Network[] {
   const file = readAllowFile(config.allow_file);
   if (config.allow === undefined && file === undefined) return hosts(own);
   const networks: Network[] = [...(config.allow ?? [])];
@@ -43,6 +48,10 @@ export function readReporters(config: Config['reporters'], own: readonly ClientA
     log.warn('reporters: a line of the allow file', { file: config.allow_file, line, problem: message });
   }
   networks.push(...parsed.networks);
-  if (networks.length === 0) log.warn('reporters: nobody is believed', { file: config.allow_file, cure: 'add a line netmask netaddr, or remove the file' });
+  if (networks.length === 0)
+    log.warn('reporters: nobody is believed', {
+      file: config.allow_file,
+      cure: 'add a line netmask netaddr, or remove the file',
+    });
   return networks;
 }

@@ -33,7 +33,9 @@ describe.each(sources)('%s', (file) => {
 
   test('asks the clock for the time', () => {
     if (file === path.join('src', 'runtime', 'clock.ts')) return;
-    expect(text).not.toMatch(/\bDate\.now\(|\bnew Date\(\)|\bset(?:Timeout|Interval|Immediate)\(|\bperformance\.now\(/);
+    expect(text).not.toMatch(
+      /\bDate\.now\(|\bnew Date\(\)|\bset(?:Timeout|Interval|Immediate)\(|\bperformance\.now\(/,
+    );
   });
 
   test('keeps argv and the environment to the programs', () => {
@@ -48,7 +50,8 @@ describe.each(sources)('%s', (file) => {
 
 test('no rooms without a subject', () => {
   const names = files('src').flatMap((file) => file.split(path.sep));
-  for (const name of ['utils', 'util', 'helpers', 'common', 'misc', 'services', 'types.ts', 'index.ts']) expect(names).not.toContain(name);
+  for (const name of ['utils', 'util', 'helpers', 'common', 'misc', 'services', 'types.ts', 'index.ts'])
+    expect(names).not.toContain(name);
 });
 
 test('the manual page names the file', () => {
@@ -63,10 +66,13 @@ test('the manual page names the file', () => {
 describe('the README', () => {
   const readme = read('README.md');
 
-  test.each(Object.keys(allowed).filter((key) => key.includes('.') && !key.endsWith('*')))('tells of %s', (key) => {
-    const name = key.split('.').at(-1) ?? '';
-    expect(readme).toMatch(new RegExp(`\\b${name}\\b`));
-  });
+  test.each(Object.keys(allowed).filter((key) => key.includes('.') && !key.endsWith('*')))(
+    'tells of %s',
+    (key) => {
+      const name = key.split('.').at(-1) ?? '';
+      expect(readme).toMatch(new RegExp(`\\b${name}\\b`));
+    },
+  );
 
   test.each(Object.keys(formats))('tells of the export %s', (name) => {
     expect(readme).toContain(`format = "${name}"`);

@@ -34,7 +34,9 @@ export class Fault extends Error {
 
 /** The text of whatever was thrown; Node's own errors may come from another realm, so no instanceof. */
 export function reasonOf(thrown: unknown): string {
-  return typeof thrown === 'object' && thrown !== null && 'message' in thrown ? String(thrown.message) : String(thrown);
+  return typeof thrown === 'object' && thrown !== null && 'message' in thrown
+    ? String(thrown.message)
+    : String(thrown);
 }
 
 /** Turns whatever was thrown into a Fault; a Fault passes unchanged. */

@@ -80,9 +80,9 @@ class Entry implements Grant {
   expiresAt: number;
   deadline: number;
 
-  constructor(client: ClientAddress, reporter: ClientAddress, deadline: number, toWall: number) {
-    this.client = client;
-    this.reporter = reporter;
+  constructor(of: { client: ClientAddress; reporter: ClientAddress }, deadline: number, toWall: number) {
+    this.client = of.client;
+    this.reporter = of.reporter;
     this.deadline = deadline;
     this.expiresAt = Math.round(deadline + toWall);
   }
@@ -133,20 +133,18 @@ export class Ledger {
     const now = this.#time.now();
     for (const grant of grants) {
       const deadline = Math.min(grant.expiresAt - toWall, now + this.#options.lifetimeMs);
-      if (deadline > now) this.#insert(new Entry(grant.client, grant.reporter, deadline, toWall));
+      if (deadline > now) this.#insert(new Entry(grant, deadline, toWall));
     }
   }
 
   /** Decides on a report. The report is settled when the grant is durable and visible, or refused. */
   authorize(report: Report): void {
-    const { reporters, never, max } = this.#options;
-    if (!reporters.believes(report.sender)) return report.settle('stranger');
-    if (never.refuses(report.client, report.sender)) return report.settle('unusable');
-    if (this.#waiting.length >= MAX_WAITING) return report.settle('failed');
-    if (!this.#entries.has(report.client)) {
-      if (this.#entries.size + this.#waitingNew >= max) return this.#refuseFull(report);
-      this.#waitingNew += 1;
+    const refusal = this.#refusal(report);
+    if (refusal !== undefined) {
+      report.settle(refusal);
+      return;
     }
+    if (!this.#entries.has(report.client)) this.#waitingNew += 1;
     this.#waiting.push(report);
     if (!this.#busy) {
       this.#busy = true;
@@ -155,12 +153,15 @@ export class Ledger {
     }
   }
 
-  #refuseFull(report: Report): void {
-    if (!this.#full) {
-      this.#full = true;
-      this.#options.alarms.full(this.#options.max);
-    }
-    report.settle('full');
+  #refusal({ client, sender }: Report): Outcome | undefined {
+    const { reporters, never, max, alarms } = this.#options;
+    if (!reporters.believes(sender)) return 'stranger';
+    if (never.refuses(client, sender)) return 'unusable';
+    if (this.#waiting.length >= MAX_WAITING) return 'failed';
+    if (this.#entries.has(client) || this.#entries.size + this.#waitingNew < max) return undefined;
+    if (!this.#full) alarms.full(max);
+    this.#full = true;
+    return 'full';
   }
 
   readonly #commitGroup = (): void => {
@@ -172,7 +173,7 @@ export class Ledger {
     const toWall = this.#time.toWall();
     this.#groupEntries = this.#group.map((report) => {
       const deadline = leaseEnd(now, this.#options.lifetimeMs, this.#entries.get(report.client)?.deadline);
-      return new Entry(report.client, report.sender, deadline, toWall);
+      return new Entry({ client: report.client, reporter: report.sender }, deadline, toWall);
     });
     this.#options.store.commit(this.#groupEntries, this.#groupStored);
   };
@@ -186,7 +187,9 @@ export class Ledger {
     // map behind us; and if the map cannot say so yet, it is rebuilt from here.
     const renewed = this.#groupEntries.map((entry) => this.#keep(entry));
     this.#options.map.apply({ put: this.#groupEntries, remove: [] }, (mapFault) => {
-      this.#settleGroup((i) => (mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted'));
+      this.#settleGroup((i) =>
+        mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted',
+      );
     });
   };
 

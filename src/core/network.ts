@@ -24,7 +24,10 @@ function masked(address: Uint8Array, mask: Uint8Array): ParsedNetwork {
 }
 
 function prefixMask(bytes: number, prefix: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (0xff00 >> Math.min(8, Math.max(0, prefix - i * 8))) & 0xff);
+  return Uint8Array.from(
+    { length: bytes },
+    (_, i) => (0xff00 >> Math.min(8, Math.max(0, prefix - i * 8))) & 0xff,
+  );
 }
 
 /** Reads `192.0.2.0/24`, `2001:db8::/32` or a single address. Answers undefined for anything else. */
@@ -35,7 +38,8 @@ export function parseNetwork(text: string): ParsedNetwork | undefined {
   const bytes = addressToBytes(address);
   if (prefixText === undefined) return masked(bytes, prefixMask(bytes.length, bytes.length * 8));
   // A prefix counts the bits of the text it follows; on a mapped address it would count other bits.
-  if (!/^(?:0|[1-9][0-9]{0,2})$/.test(prefixText) || host.includes(':') !== (bytes.length === 16)) return undefined;
+  if (!/^(?:0|[1-9][0-9]{0,2})$/.test(prefixText) || host.includes(':') !== (bytes.length === 16))
+    return undefined;
   const prefix = Number(prefixText);
   return prefix > bytes.length * 8 ? undefined : masked(bytes, prefixMask(bytes.length, prefix));
 }

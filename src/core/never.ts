@@ -20,7 +20,14 @@ function networks(...texts: string[]): Network[] {
 }
 
 /** RFC 6890 and its registries: this network, loopback, link-local, protocol assignments, multicast, reserved and broadcast. */
-const UNUSABLE_IPV4 = networks('0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '224.0.0.0/4', '240.0.0.0/4');
+const UNUSABLE_IPV4 = networks(
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '192.0.0.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+);
 /** The only IPv6 space a client can come from: global unicast, unique local (RFC 4193), and NAT64 (RFC 6052). */
 const USABLE_IPV6 = networks('2000::/3', 'fc00::/7', '64:ff9b::/96');
 /** Where an IPv6 address carries an IPv4 address: 6to4 (RFC 3056), NAT64 (RFC 6052), Teredo (RFC 4380, inverted). */

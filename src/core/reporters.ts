@@ -29,7 +29,9 @@ function readLine(text: string): { network?: Network; warning?: string } {
   const mask = parseAddress(maskText);
   const address = parseAddress(addressText);
   if (words.length !== 2 || mask === undefined || address === undefined) {
-    return { warning: 'ignored: a line holds a netmask and a network address, such as 255.255.255.0 192.0.2.0' };
+    return {
+      warning: 'ignored: a line holds a netmask and a network address, such as 255.255.255.0 192.0.2.0',
+    };
   }
   const network = maskNetwork(address, mask);
   if (network === undefined) return { warning: 'ignored: netmask and address are of different families' };
@@ -45,7 +47,10 @@ export function parseAllowFile(text: string): AllowFile {
   const warnings: { line: number; message: string }[] = [];
   const lines = text.split(/\r?\n/, MAX_ALLOW_LINES + 1);
   if (lines.length > MAX_ALLOW_LINES) {
-    warnings.push({ line: MAX_ALLOW_LINES + 1, message: `ignored from here: more than ${MAX_ALLOW_LINES} lines` });
+    warnings.push({
+      line: MAX_ALLOW_LINES + 1,
+      message: `ignored from here: more than ${MAX_ALLOW_LINES} lines`,
+    });
     lines.length = MAX_ALLOW_LINES;
   }
   for (const [index, raw] of lines.entries()) {

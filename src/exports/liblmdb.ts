@@ -19,7 +19,7 @@ import { Fault, reasonOf } from '../core/fault.js';
 const FILE = 'liblmdb.so.0';
 
 /** What calls answer (lmdb.h); positive values are errno. */
-export const STATUS = { OK: 0, KEY_EXISTS: -30799, NOT_FOUND: -30798, MAP_FULL: -30792 } as const;
+export const STATUS = { OK: 0, NOT_FOUND: -30798, MAP_FULL: -30792 } as const;
 
 const NOSUBDIR = 0x4000;
 const NOSYNC = 0x1_0000;
@@ -49,33 +49,37 @@ const sizes = Array.from({ length: MAX_TEXT + 2 }, (_, size) => BigInt(size));
 type Address = number;
 type Status = number;
 
+/** A C function: its arguments in their order, and what it answers. */
+type Call<Arguments extends readonly unknown[], Result = Status> = (...args: Arguments) => Result;
+
 interface Library {
   /** Where the arena begins, and its key and value as words. */
   readonly at: Address;
   readonly keyAt: bigint;
   readonly valueAt: bigint;
-  readonly envCreate: (env: Address) => Status;
-  readonly envSetMapsize: (env: Address, size: number) => Status;
-  readonly envOpen: (env: Address, path: string, flags: number, mode: number) => Status;
-  readonly envGetFd: (env: Address, fd: Address) => Status;
-  readonly envInfo: (env: Address, info: Address) => Status;
-  readonly envClose: (env: Address) => void;
-  readonly txnBegin: (env: Address, parent: Address, flags: number, txn: Address) => Status;
-  readonly txnCommit: (txn: Address) => Status;
-  readonly txnAbort: (txn: Address) => void;
-  readonly dbiOpen: (txn: Address, name: Address, flags: number, dbi: Address) => Status;
-  readonly put: (txn: Address, dbi: number, key: Address, value: Address, flags: number) => Status;
-  readonly del: (txn: Address, dbi: number, key: Address, value: Address) => Status;
-  readonly strerror: (status: Status) => string;
+  readonly envCreate: Call<[env: Address]>;
+  readonly envSetMapsize: Call<[env: Address, size: number]>;
+  readonly envOpen: Call<[env: Address, path: string, flags: number, mode: number]>;
+  readonly envGetFd: Call<[env: Address, fd: Address]>;
+  readonly envInfo: Call<[env: Address, info: Address]>;
+  readonly envClose: Call<[env: Address], void>;
+  readonly txnBegin: Call<[env: Address, parent: Address, flags: number, txn: Address]>;
+  readonly txnCommit: Call<[txn: Address]>;
+  readonly txnAbort: Call<[txn: Address], void>;
+  readonly dbiOpen: Call<[txn: Address, name: Address, flags: number, dbi: Address]>;
+  readonly put: Call<[txn: Address, dbi: number, key: Address, value: Address, flags: number]>;
+  readonly del: Call<[txn: Address, dbi: number, key: Address, value: Address]>;
+  readonly strerror: Call<[status: Status], string>;
 }
 
 let loaded: Library | undefined;
 
 function load(file: string): Library {
-  if (koffi.sizeof('size_t') !== WORD) throw new Fault('LIBRARY', `lmdb maps need a 64-bit machine`);
+  if (koffi.sizeof('size_t') !== WORD) throw new Fault('LIBRARY', 'lmdb maps need a 64-bit machine');
   const base = Number(koffi.address(bytes));
   // Pointers travel as plain numbers; those of user space are exact.
-  if (!Number.isSafeInteger(base + ARENA_BYTES)) throw new Fault('LIBRARY', 'lmdb maps: unusable memory layout');
+  if (!Number.isSafeInteger(base + ARENA_BYTES))
+    throw new Fault('LIBRARY', 'lmdb maps: unusable memory layout');
   const library = koffi.load(file);
   const P = 'uintptr_t';
   return {

@@ -1,5 +1,8 @@
 /**
- * lmdb-file - one LMDB data file: its environment, its lock, and whether someone else has changed it
+ * lmdb-file - one LMDB data file: its entries, its lock, and whether someone else has changed it
+ *
+ * Key: the client's canonical text; value: the second its grant ends, decimal, rounded up; both with a
+ * closing NUL, as Debian's postmap writes them. One form for all: Postfix stays with the first it finds.
  *
  * The lock is an exclusive open-file-description lock on our own descriptor of the data file: Postfix's
  * readers take a shared lock for each look-up, so no reader ever sees pages that a transaction reuses.
@@ -18,12 +21,36 @@ import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
+import type { KeyWriter } from './change-queue.js';
 import { Environment, STATUS } from './liblmdb.js';
 import { setAttributes, type Attributes, type Replacement } from './map-file.js';
 
 /** Tries for the lock in one go: a reader holds it for a few microseconds, a try takes half of one. */
 const LOCK_TRIES = 200;
 const PERMISSION_BITS = 0o7777;
+
+/** The entries of a map inside a transaction; each call answers an LMDB status, 0 for done. */
+export class Entries implements KeyWriter {
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  put(client: string, expiresAt: number): number {
+    return this.#environment.put(client, String(Math.ceil(expiresAt / 1000)));
+  }
+
+  /** For a client greater than all that are there: faster, and the pages become full. */
+  append(client: string, expiresAt: number): number {
+    return this.#environment.put(client, String(Math.ceil(expiresAt / 1000)), true);
+  }
+
+  remove(client: string): number {
+    const status = this.#environment.remove(client);
+    return status === STATUS.NOT_FOUND ? STATUS.OK : status;
+  }
+}
 
 /** What the file looked like after our last transaction. */
 interface Stamp {
@@ -39,27 +66,29 @@ const syncFile = promisify(fsync);
 
 export class LmdbFile {
   readonly #environment: Environment;
+  readonly #entries: Entries;
   readonly #replacement: Replacement;
   readonly #fd: number;
   readonly #wanted: Attributes;
   #stamp: Stamp;
 
-  private constructor(replacement: Replacement, environment: Environment, wanted: Attributes) {
+  private constructor(replacement: Replacement, environment: Environment) {
     this.#replacement = replacement;
     this.#fd = replacement.fd;
+    this.#wanted = replacement.attributes;
     this.#environment = environment;
-    this.#wanted = wanted;
+    this.#entries = new Entries(environment);
     this.#stamp = this.#look();
   }
 
   /** An empty map in a file that is being built. Throws Fault MAP; the descriptor is then still the caller's. */
-  static create(replacement: Replacement, wanted: Attributes, mapBytes: number): LmdbFile {
+  static create(replacement: Replacement, mapBytes: number): LmdbFile {
     const environment = Environment.open(replacement.temporary, mapBytes);
     if (!replacement.isSame(environment.fd)) {
       environment.close();
       throw new Fault('MAP', `${replacement.temporary} was exchanged while it was opened`);
     }
-    return new LmdbFile(replacement, environment, wanted);
+    return new LmdbFile(replacement, environment);
   }
 
   /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */
@@ -84,13 +113,13 @@ export class LmdbFile {
    * One transaction, under the caller's lock. `body` answers an LMDB status and is run again from its
    * beginning when the map had to grow. Throws Fault MAP when nothing of it happened.
    */
-  transact(body: (environment: Environment) => number): void {
+  transact(body: (entries: Entries) => number): void {
     const environment = this.#environment;
     for (;;) {
       let status = environment.begin();
       if (status === STATUS.OK) {
         try {
-          status = body(environment);
+          status = body(this.#entries);
         } catch (thrown) {
           environment.abort();
           throw thrown;
@@ -100,7 +129,8 @@ export class LmdbFile {
       }
       if (status === STATUS.MAP_FULL) status = environment.grow();
       else if (status === STATUS.OK) return;
-      if (status !== STATUS.OK) throw new Fault('MAP', `the map cannot be written: ${environment.explain(status)}`);
+      if (status !== STATUS.OK)
+        throw new Fault('MAP', `the map cannot be written: ${environment.explain(status)}`);
     }
   }
 
@@ -131,7 +161,8 @@ export class LmdbFile {
     const stat = fstatSync(this.#fd);
     const { uid, gid, mode } = this.#wanted;
     const found: string[] = [];
-    if ((stat.mode & PERMISSION_BITS) !== mode) found.push(`mode 0${(stat.mode & PERMISSION_BITS).toString(8)}`);
+    if ((stat.mode & PERMISSION_BITS) !== mode)
+      found.push(`mode 0${(stat.mode & PERMISSION_BITS).toString(8)}`);
     if (stat.uid !== uid) found.push(`owner ${stat.uid}`);
     if (stat.gid !== gid) found.push(`group ${stat.gid}`);
     if (found.length === 0) return undefined;
@@ -159,7 +190,8 @@ export class LmdbFile {
     // Only now is the mapping safe to look at.
     if (this.#environment.lastTransaction !== transaction) return 'written to by someone else';
     // Hidden by a time set back; or an honest change of mode, owner or links, which mend() looks after.
-    if (stat.ctimeMs !== ctimeMs && this.#hasWantedAttributes(stat) && stat.nlink === 1) return 'its times were set';
+    if (stat.ctimeMs !== ctimeMs && this.#hasWantedAttributes(stat) && stat.nlink === 1)
+      return 'its times were set';
     return undefined;
   }
 

@@ -57,13 +57,16 @@ function groupId(name: string): number {
     .find((entry) => entry.startsWith(`${name}:`));
   const gid = line?.split(':')[2];
   if (gid === undefined || !/^\d+$/.test(gid)) {
-    throw new Fault('MAP', `group ${name} is not in ${GROUP_FILE}: create it (groupadd ${name}) or name another`);
+    throw new Fault(
+      'MAP',
+      `group ${name} is not in ${GROUP_FILE}: create it (groupadd ${name}) or name another`,
+    );
   }
   return Number(gid);
 }
 
 /** The owner and mode that the file is to have. Throws Fault MAP for a group that does not exist. */
-export function wantedAttributes(target: MapTarget): Attributes {
+function wantedAttributes(target: MapTarget): Attributes {
   const gid = target.group === undefined ? process.getegid?.() : groupId(target.group);
   return { uid: process.geteuid?.() ?? 0, gid: gid ?? 0, mode: target.mode };
 }
@@ -79,9 +82,12 @@ export function setAttributes(fd: number, wanted: Attributes): void {
 export function inspectDirectory(target: MapTarget, log: Log): void {
   const directory = path.dirname(target.path);
   try {
-    if (mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined) log.info('map: directory made', { directory });
+    if (mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined)
+      log.info('map: directory made', { directory });
     if ((statSync(directory).mode & OTHERS_MAY_WRITE) !== 0) {
-      log.warn('map: others may write to its directory and could replace the map; chmod go-w it', { directory });
+      log.warn('map: others may write to its directory and could replace the map; chmod go-w it', {
+        directory,
+      });
     }
   } catch (thrown) {
     throw new Fault('MAP', `the directory of map ${target.path} cannot be used: ${reasonOf(thrown)}`, thrown);
@@ -143,11 +149,14 @@ export class Replacement {
   readonly temporary: string;
   /** Open for reading and writing; holds the exclusive lock. */
   readonly fd: number;
+  /** The owner and mode it was given. */
+  readonly attributes: Attributes;
 
-  private constructor(target: MapTarget, temporary: string, fd: number) {
+  private constructor(target: MapTarget, temporary: string) {
     this.#target = target;
+    this.attributes = wantedAttributes(target);
     this.temporary = temporary;
-    this.fd = fd;
+    this.fd = openSync(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   }
 
   /** Creates the empty file, locked, with its owner and mode. Throws Fault MAP. */
@@ -157,7 +166,7 @@ export class Replacement {
     const temporary = path.join(path.dirname(target.path), `${buildPrefix(target)}${random}${SUFFIX}`);
     try {
       removeLeftovers(target, log);
-      const replacement = new Replacement(target, temporary, openSync(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+      const replacement = new Replacement(target, temporary);
       replacement.#prepare();
       return replacement;
     } catch (thrown) {
@@ -169,7 +178,7 @@ export class Replacement {
   #prepare(): void {
     try {
       if (!tryLockFile(this.fd)) throw new Fault('MAP', `${this.temporary} is locked by another process`);
-      setAttributes(this.fd, wantedAttributes(this.#target));
+      setAttributes(this.fd, this.attributes);
     } catch (thrown) {
       this.discard();
       closeSync(this.fd);

@@ -49,7 +49,11 @@ const CURES: Readonly<Record<string, string>> = {
 
 function listenFault(at: { transport: Transport; address: string; port: number }, thrown: unknown): Fault {
   const cure = CURES[codeOf(thrown)] ?? 'see [rpc] addresses and [rpc] port';
-  return new Fault('LISTEN', `cannot listen on ${at.transport} ${at.address} port ${at.port}: ${reasonOf(thrown)}; ${cure}`, thrown);
+  return new Fault(
+    'LISTEN',
+    `cannot listen on ${at.transport} ${at.address} port ${at.port}: ${reasonOf(thrown)}; ${cure}`,
+    thrown,
+  );
 }
 
 interface Place {
@@ -85,7 +89,10 @@ export class Doors {
     this.#closed = false;
     const places = this.#places();
     if (places.length === 0) {
-      throw new Fault('LISTEN', 'nothing to listen on: [rpc] addresses stand for no address of this host, or udp and tcp are both off');
+      throw new Fault(
+        'LISTEN',
+        'nothing to listen on: [rpc] addresses stand for no address of this host, or udp and tcp are both off',
+      );
     }
     for (let trial = 1; ; trial += 1) {
       try {
@@ -93,7 +100,8 @@ export class Doors {
         return;
       } catch (thrown) {
         this.#closeAll();
-        const anotherPort = this.#options.port === 0 && thrown instanceof Fault && codeOf(thrown.cause) === 'EADDRINUSE';
+        const anotherPort =
+          this.#options.port === 0 && thrown instanceof Fault && codeOf(thrown.cause) === 'EADDRINUSE';
         if (!anotherPort || trial === PORT_TRIALS) throw thrown;
       }
     }
@@ -139,7 +147,10 @@ export class Doors {
       if (wanted.has(key)) continue;
       door.close();
       this.#open.delete(key);
-      this.#options.log.info('rpc: stopped listening, the address is gone', { transport: door.transport, address: door.address });
+      this.#options.log.info('rpc: stopped listening, the address is gone', {
+        transport: door.transport,
+        address: door.address,
+      });
       changed = true;
     }
     return changed;
@@ -156,12 +167,17 @@ export class Doors {
       }
       this.#open.set(key, door);
       this.#missed.delete(key);
-      this.#options.log.info('rpc: listening on a new address', { transport: door.transport, address: door.address });
+      this.#options.log.info('rpc: listening on a new address', {
+        transport: door.transport,
+        address: door.address,
+      });
       return true;
     } catch (thrown) {
       if (!this.#missed.has(key)) {
         this.#missed.add(key);
-        this.#options.log.error('rpc: cannot listen', { error: listenFault({ ...place, port: this.#port }, thrown).message });
+        this.#options.log.error('rpc: cannot listen', {
+          error: listenFault({ ...place, port: this.#port }, thrown).message,
+        });
       }
       return false;
     }

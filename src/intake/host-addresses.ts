@@ -59,7 +59,9 @@ export class HostAddresses {
     bindable.sort();
     if (bindable.join() === this.#bindable.join()) return false;
     this.#bindable = bindable;
-    this.#own = new Set(bindable.map((text) => parseAddress(withoutZone(text))).filter((address) => address !== undefined));
+    this.#own = new Set(
+      bindable.map((text) => parseAddress(withoutZone(text))).filter((address) => address !== undefined),
+    );
     for (const listener of this.#listeners) listener();
     return true;
   }

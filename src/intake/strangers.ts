@@ -65,7 +65,10 @@ export class Strangers {
       return;
     }
     this.#lines += 1;
-    this.#log.warn('rpc: report from a stranger refused', { sender: address, suppressed: stranger.suppressed });
+    this.#log.warn('rpc: report from a stranger refused', {
+      sender: address,
+      suppressed: stranger.suppressed,
+    });
     stranger.nextLine = now + LINE_EVERY_MS;
     stranger.suppressed = 0;
   }

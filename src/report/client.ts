@@ -15,8 +15,23 @@ import { connect } from 'node:net';
 import { type ClientAddress, addressToBytes } from '../core/address.js';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Clock } from '../runtime/clock.js';
-import { decodeAddStat, encodeAdd1, encodeAdd2, Procedure, PROGRAM, VERSION_1, VERSION_2 } from '../wire/drac.js';
-import { decodePort, encodeMapping, PORTMAP_PORT, PORTMAP_PROGRAM, Portmap2, Protocol } from '../wire/portmap.js';
+import {
+  decodeAddStat,
+  encodeAdd1,
+  encodeAdd2,
+  Procedure,
+  PROGRAM,
+  VERSION_1,
+  VERSION_2,
+} from '../wire/drac.js';
+import {
+  decodePort,
+  encodeMapping,
+  PORTMAP_PORT,
+  PORTMAP_PROGRAM,
+  Portmap2,
+  Protocol,
+} from '../wire/portmap.js';
 import { encodeRecord, RecordReader } from '../wire/record.js';
 import { decodeReply, encodeCall, type Reply } from '../wire/rpc.js';
 
@@ -75,8 +90,16 @@ function exchange(
       act();
     };
     end = begin(
-      (reply) => { settled(() => { resolve(reply); }); },
-      (fault) => { settled(() => { reject(fault); }); },
+      (reply) => {
+        settled(() => {
+          resolve(reply);
+        });
+      },
+      (fault) => {
+        settled(() => {
+          reject(fault);
+        });
+      },
     );
   });
 }
@@ -100,7 +123,9 @@ function callUdp(server: Server, call: Call, options: { clock: Clock; timeoutMs:
         // Not a reply: another datagram may still be one.
       }
     });
-    socket.on('error', (error) => { reject(unreachable(server, reasonOf(error), error)); });
+    socket.on('error', (error) => {
+      reject(unreachable(server, reasonOf(error), error));
+    });
     socket.connect(server.port, server.address, () => {
       send();
       resend = options.clock.every(RETRANSMIT_MS, send);
@@ -129,9 +154,15 @@ function callTcp(server: Server, call: Call, options: { clock: Clock; timeoutMs:
         reject(unreachable(server, `not an RPC reply: ${reasonOf(error)}`, error));
       }
     });
-    socket.on('error', (error) => { reject(unreachable(server, reasonOf(error), error)); });
-    socket.on('close', () => { reject(unreachable(server, 'the server closed the connection')); });
-    return () => { socket.destroy(); };
+    socket.on('error', (error) => {
+      reject(unreachable(server, reasonOf(error), error));
+    });
+    socket.on('close', () => {
+      reject(unreachable(server, 'the server closed the connection'));
+    });
+    return () => {
+      socket.destroy();
+    };
   });
 }
 
@@ -149,7 +180,12 @@ export class ReportClient {
   /** Calls NULL; resolves when it is answered. */
   async ping(): Promise<void> {
     const server = await this.#find(VERSION_1);
-    const call = { program: PROGRAM, version: VERSION_1, procedure: Procedure.NULL, argument: new Uint8Array() };
+    const call = {
+      program: PROGRAM,
+      version: VERSION_1,
+      procedure: Procedure.NULL,
+      argument: new Uint8Array(),
+    };
     resultOf(await this.#call(server, call), server);
   }
 
@@ -179,10 +215,24 @@ export class ReportClient {
     const server = { address: resolved.address, family: resolved.family };
     if (port !== 0) return { ...server, port };
     const rpcbind = { ...server, port: PORTMAP_PORT };
-    const argument = encodeMapping({ program: PROGRAM, version, protocol: transport === 'udp' ? Protocol.UDP : Protocol.TCP, port: 0 });
-    const call = { program: PORTMAP_PROGRAM, version: PORTMAP_VERSION, procedure: Portmap2.GETPORT, argument };
+    const argument = encodeMapping({
+      program: PROGRAM,
+      version,
+      protocol: transport === 'udp' ? Protocol.UDP : Protocol.TCP,
+      port: 0,
+    });
+    const call = {
+      program: PORTMAP_PROGRAM,
+      version: PORTMAP_VERSION,
+      procedure: Portmap2.GETPORT,
+      argument,
+    };
     const found = decodePort(resultOf(await this.#call(rpcbind, call), rpcbind));
-    if (found === 0) throw unreachable(rpcbind, `rpcbind knows no dracd there (program ${PROGRAM} version ${version}, ${transport})`);
+    if (found === 0)
+      throw unreachable(
+        rpcbind,
+        `rpcbind knows no dracd there (program ${PROGRAM} version ${version}, ${transport})`,
+      );
     return { ...server, port: found };
   }
 }

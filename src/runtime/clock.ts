@@ -33,11 +33,19 @@ export const systemClock: Clock = {
   after: (ms, fn) => {
     const timer = setTimeout(fn, ms);
     timer.unref();
-    return { stop: () => { clearTimeout(timer); } };
+    return {
+      stop: () => {
+        clearTimeout(timer);
+      },
+    };
   },
   every: (ms, fn) => {
     const timer = setInterval(fn, ms);
     timer.unref();
-    return { stop: () => { clearInterval(timer); } };
+    return {
+      stop: () => {
+        clearInterval(timer);
+      },
+    };
   },
 };

@@ -24,7 +24,10 @@ const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 
 export function printable(text: string): string {
   const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
   return cut.replace(/[^\x20-\x7e]/gu, (character) =>
-    Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
   );
 }
 
@@ -35,7 +38,9 @@ function clean(value: unknown): unknown {
 }
 
 function terminalLine(level: LogLevel, event: string, fields: LogFields): string {
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const rest = Object.entries(fields).map(
+    ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   return `${level === 'info' ? '' : `${level}: `}${event}${rest.join('')}\n`;
 }
 
@@ -49,7 +54,10 @@ export function createLogger(options: { level: LogLevel; style: LogStyle; fd?: n
   // A reader that went away (a closed pipe) must not end the daemon.
   destination.on('error', () => undefined);
   let lastLevel: LogLevel = 'info';
-  const framed = { write: (line: string) => destination.write(options.style === 'journal' ? `<${PRIORITY[lastLevel]}>${line}` : line) };
+  const framed = {
+    write: (line: string) =>
+      destination.write(options.style === 'journal' ? `<${PRIORITY[lastLevel]}>${line}` : line),
+  };
   const logger = pino(
     {
       level: options.level,
@@ -60,13 +68,15 @@ export function createLogger(options: { level: LogLevel; style: LogStyle; fd?: n
     },
     framed,
   );
-  const say = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
-    if (!logger.isLevelEnabled(level)) return;
-    lastLevel = level;
-    const safe = Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, clean(value)]));
-    if (options.style === 'terminal') destination.write(terminalLine(level, event, safe));
-    else logger[level](safe, event);
-  };
+  const say =
+    (level: LogLevel) =>
+    (event: string, fields: LogFields = {}) => {
+      if (!logger.isLevelEnabled(level)) return;
+      lastLevel = level;
+      const safe = Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, clean(value)]));
+      if (options.style === 'terminal') destination.write(terminalLine(level, event, safe));
+      else logger[level](safe, event);
+    };
   return {
     debug: say('debug'),
     info: say('info'),

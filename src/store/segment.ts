@@ -20,7 +20,8 @@ import { HEADER_BYTES, encodeHeader } from './frame.js';
 /** Files grow in steps of this size. */
 export const ALLOCATION_BYTES = 1_048_576;
 const NEW_FILE_MODE = 0o640;
-const NEW_FILE_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
+const NEW_FILE_FLAGS =
+  fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
 const DIRECTORY_FLAGS = fs.constants.O_RDONLY | fs.constants.O_DIRECTORY;
 
 const NAME = /^(\d{20})\.journal$/;
@@ -52,14 +53,30 @@ export interface FileChunk {
 
 /** The real file system. */
 export const nodeFiles: Files = {
-  open: (file, flags, done) => { fs.open(file, flags, NEW_FILE_MODE, done); },
-  write: (fd, chunk, done) => { fs.write(fd, chunk.bytes, 0, chunk.length, chunk.position, done); },
-  fdatasync: (fd, done) => { fs.fdatasync(fd, done); },
-  fsync: (fd, done) => { fs.fsync(fd, done); },
-  ftruncate: (fd, length, done) => { fs.ftruncate(fd, length, done); },
-  close: (fd, done) => { fs.close(fd, done); },
-  unlink: (file, done) => { fs.unlink(file, done); },
-  rename: (from, to, done) => { fs.rename(from, to, done); },
+  open: (file, flags, done) => {
+    fs.open(file, flags, NEW_FILE_MODE, done);
+  },
+  write: (fd, chunk, done) => {
+    fs.write(fd, chunk.bytes, 0, chunk.length, chunk.position, done);
+  },
+  fdatasync: (fd, done) => {
+    fs.fdatasync(fd, done);
+  },
+  fsync: (fd, done) => {
+    fs.fsync(fd, done);
+  },
+  ftruncate: (fd, length, done) => {
+    fs.ftruncate(fd, length, done);
+  },
+  close: (fd, done) => {
+    fs.close(fd, done);
+  },
+  unlink: (file, done) => {
+    fs.unlink(file, done);
+  },
+  rename: (from, to, done) => {
+    fs.rename(from, to, done);
+  },
 };
 
 /** Turns one of the calls above into a promise: for all that is not the hot path. */
@@ -103,9 +120,13 @@ export function segmentNumber(name: string): { number: number; aside: boolean } 
 export async function syncDirectory(files: Files, directory: string): Promise<void> {
   const fd = await openFile(files, directory, DIRECTORY_FLAGS);
   try {
-    await settle((done) => { files.fsync(fd, done); });
+    await settle((done) => {
+      files.fsync(fd, done);
+    });
   } finally {
-    await settle((done) => { files.close(fd, done); });
+    await settle((done) => {
+      files.close(fd, done);
+    });
   }
 }
 
@@ -201,8 +222,12 @@ export class Segment {
       await this.#discard();
       return;
     }
-    await settle((done) => { this.#files.ftruncate(this.#fd, this.#position, done); }).catch(() => undefined);
-    await settle((done) => { this.#files.close(this.#fd, done); }).catch(() => undefined);
+    await settle((done) => {
+      this.#files.ftruncate(this.#fd, this.#position, done);
+    }).catch(() => undefined);
+    await settle((done) => {
+      this.#files.close(this.#fd, done);
+    }).catch(() => undefined);
   }
 
   async #begin(): Promise<void> {
@@ -217,12 +242,18 @@ export class Segment {
     });
     if (written !== bytes.length) throw new Error(`short write: ${written} of ${bytes.length} bytes`);
     if (!this.#sync) return;
-    await settle((done) => { this.#files.fsync(this.#fd, done); });
+    await settle((done) => {
+      this.#files.fsync(this.#fd, done);
+    });
     await syncDirectory(this.#files, path.dirname(this.file));
   }
 
   async #discard(): Promise<void> {
-    await settle((done) => { this.#files.close(this.#fd, done); }).catch(() => undefined);
-    await settle((done) => { this.#files.unlink(this.file, done); }).catch(() => undefined);
+    await settle((done) => {
+      this.#files.close(this.#fd, done);
+    }).catch(() => undefined);
+    await settle((done) => {
+      this.#files.unlink(this.file, done);
+    }).catch(() => undefined);
   }
 }

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { parseConfig, readConfig } from '../../src/config.js';
 import { Fault } from '../../src/core/fault.js';
 
-const parse = (text: string): ReturnType<typeof parseConfig> => parseConfig(text, 'dracd.toml', '/var/lib/dracd');
+const parse = (text: string): ReturnType<typeof parseConfig> =>
+  parseConfig(text, 'dracd.toml', '/var/lib/dracd');
 
 function mistakes(text: string): string[] {
   try {
@@ -20,7 +21,14 @@ function mistakes(text: string): string[] {
 
 test('nothing given: every default', () => {
   expect(parse('')).toMatchObject({
-    rpc: { addresses: ['127.0.0.1', '::1'], udp: true, tcp: true, port: 0, rpcbind: 'auto', strangers: 'answer' },
+    rpc: {
+      addresses: ['127.0.0.1', '::1'],
+      udp: true,
+      tcp: true,
+      port: 0,
+      rpcbind: 'auto',
+      strangers: 'answer',
+    },
     reporters: { allow_file: '/etc/mail/dracd.allow' },
     grants: { lifetime: 1_800_000, max: 1_000_000, never: [] },
     store: { directory: '/var/lib/dracd/journal', durability: 'disk' },
@@ -84,7 +92,10 @@ level = "info"
 });
 
 test.each([
-  ['[rpc]\nudp = false\ntcp = false', 'key rpc.udp = false: must be true or false; one of udp and tcp must be true'],
+  [
+    '[rpc]\nudp = false\ntcp = false',
+    'key rpc.udp = false: must be true or false; one of udp and tcp must be true',
+  ],
   ['[rpc]\naddresses = []', 'key rpc.addresses = []: must be a list of one or more IP addresses'],
   ['rpc = 3', 'key rpc = 3: must be a table [rpc]'],
   ['[[exports]]\nformat = "lmdb"', 'key exports[0].path = not given: must be a path of a file'],
@@ -101,24 +112,58 @@ test('what is not TOML is told of by line and column', () => {
 });
 
 test('durations', () => {
-  for (const [text, ms] of [['1s', 1_000], ['1500ms', 1_500], ['2h', 7_200_000], ['7d', 604_800_000]] as const) {
+  for (const [text, ms] of [
+    ['1s', 1_000],
+    ['1500ms', 1_500],
+    ['2h', 7_200_000],
+    ['7d', 604_800_000],
+  ] as const) {
     expect(parse(`[grants]\nlifetime = "${text}"`).grants.lifetime).toBe(ms);
   }
 });
 
 test('is total: a configuration or a Fault CONFIG, whatever the text', () => {
-  const word = fc.constantFrom('[rpc]', '[grants]', '[[exports]]', 'port', 'lifetime', '=', '"30m"', '0', '-1', '1e999', '[', ']', '{', '}', '\n', 'never', 'allow', '__proto__', 'nan', '1979-05-27');
+  const word = fc.constantFrom(
+    '[rpc]',
+    '[grants]',
+    '[[exports]]',
+    'port',
+    'lifetime',
+    '=',
+    '"30m"',
+    '0',
+    '-1',
+    '1e999',
+    '[',
+    ']',
+    '{',
+    '}',
+    '\n',
+    'never',
+    'allow',
+    '__proto__',
+    'nan',
+    '1979-05-27',
+  );
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(word).map((words) => words.join(' '))), (text) => {
-      mistakes(text);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.array(word).map((words) => words.join(' ')),
+      ),
+      (text) => {
+        mistakes(text);
+      },
+    ),
     { numRuns: 2_000 },
   );
 });
 
 describe('readConfig', () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'dracd-config-'));
-  afterAll(() => { rmSync(directory, { recursive: true }); });
+  afterAll(() => {
+    rmSync(directory, { recursive: true });
+  });
 
   test('reads a file', () => {
     const file = path.join(directory, 'dracd.toml');
@@ -126,7 +171,10 @@ describe('readConfig', () => {
     expect(readConfig(file, '/var/lib/dracd').rpc.port).toBe(4711);
   });
 
-  test.each([['a missing file', 'missing.toml'], ['a directory', '.']])('%s is a Fault that names it', (_what, name) => {
+  test.each([
+    ['a missing file', 'missing.toml'],
+    ['a directory', '.'],
+  ])('%s is a Fault that names it', (_what, name) => {
     const file = path.join(directory, name);
     expect(() => readConfig(file, '/x')).toThrow(`${file}: cannot be read: `);
   });

@@ -24,9 +24,40 @@ describe('parseAddress', () => {
   });
 
   test.each([
-    '', ' ', '010.0.0.1', '1.2.3', '127.1', '0x7f.1', '3232235777', '1.2.3.4.5', '1.2.3.256', '1.2.3.4 ', ' 1.2.3.4', '1.2.3.-4', '1.2.3.4/32',
-    '[::1]', '::1%lo', 'fe80::1%eth0', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1::2::3', ':::', ':', '12345::', 'g::', '::1.2.3', '::1.2.3.04',
-    '1.2.3.4::', '1:2:3:4:5:6:7:8::', '1:2:3:4:5:6:7::8:9', 'localhost', '１.2.3.4', '1.2.3.4\n', '1.2.3.4\0', '::ffff:1.2.3.4:5', '1'.repeat(100_000),
+    '',
+    ' ',
+    '010.0.0.1',
+    '1.2.3',
+    '127.1',
+    '0x7f.1',
+    '3232235777',
+    '1.2.3.4.5',
+    '1.2.3.256',
+    '1.2.3.4 ',
+    ' 1.2.3.4',
+    '1.2.3.-4',
+    '1.2.3.4/32',
+    '[::1]',
+    '::1%lo',
+    'fe80::1%eth0',
+    '1:2:3:4:5:6:7',
+    '1:2:3:4:5:6:7:8:9',
+    '1::2::3',
+    ':::',
+    ':',
+    '12345::',
+    'g::',
+    '::1.2.3',
+    '::1.2.3.04',
+    '1.2.3.4::',
+    '1:2:3:4:5:6:7:8::',
+    '1:2:3:4:5:6:7::8:9',
+    'localhost',
+    '１.2.3.4',
+    '1.2.3.4\n',
+    '1.2.3.4\0',
+    '::ffff:1.2.3.4:5',
+    '1'.repeat(100_000),
   ])('%j is no address', (text) => {
     expect(parseAddress(text)).toBeUndefined();
   });
@@ -36,7 +67,9 @@ describe('parseAddress', () => {
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.nat(0xffff), (bytes, zeros) => {
         for (let i = 0; i < 16; i += 1) if ((zeros >> i) & 1) bytes[i] = 0;
         const text = addressFromBytes(bytes);
-        const plain = Array.from({ length: 8 }, (_, i) => (((bytes[i * 2] ?? 0) << 8) | (bytes[i * 2 + 1] ?? 0)).toString(16)).join(':');
+        const plain = Array.from({ length: 8 }, (_, i) =>
+          (((bytes[i * 2] ?? 0) << 8) | (bytes[i * 2 + 1] ?? 0)).toString(16),
+        ).join(':');
         const system = new SocketAddress({ address: plain, family: 'ipv6' }).address;
         // inet_ntop writes a dotted tail for some low addresses where RFC 5952 leaves the choice.
         if (!system.includes('.')) expect(text).toBe(system);

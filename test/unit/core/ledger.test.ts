@@ -1,7 +1,17 @@
 import { parseAddress, type ClientAddress } from '../../../src/core/address.js';
 import { Fault } from '../../../src/core/fault.js';
 import type { Grant } from '../../../src/core/grant.js';
-import { Ledger, MAX_GROUP, MAX_WAITING, SWEEP_STEP, type GrantStore, type LiveMap, type MapChange, type Outcome, type Report } from '../../../src/core/ledger.js';
+import {
+  Ledger,
+  MAX_GROUP,
+  MAX_WAITING,
+  SWEEP_STEP,
+  type GrantStore,
+  type LiveMap,
+  type MapChange,
+  type Outcome,
+  type Report,
+} from '../../../src/core/ledger.js';
 import { NeverGranted } from '../../../src/core/never.js';
 import { parseNetwork, type Network } from '../../../src/core/network.js';
 import { Reporters } from '../../../src/core/reporters.js';
@@ -162,7 +172,9 @@ test('reports that come during a write form the next group', () => {
 
 test('groups and the queue are bounded; the overflow fails rather than waits', () => {
   const world = new World(1_000_000);
-  const reports = Array.from({ length: MAX_WAITING + 3 }, (_, i) => world.report(`10.1.${i >> 8}.${i & 255}`));
+  const reports = Array.from({ length: MAX_WAITING + 3 }, (_, i) =>
+    world.report(`10.1.${i >> 8}.${i & 255}`),
+  );
   expect(reports.filter((one) => one.outcomes[0] === 'failed')).toHaveLength(3);
   world.settle();
   expect(Math.max(...world.journal.map((group) => group.length))).toBe(MAX_GROUP);
@@ -232,21 +244,24 @@ describe('expiry', () => {
     expect(world.map.size).toBe(0);
   });
 
-  test.each([3_600_000, -7_200_000, -1_700_000_000_000])('a wall clock that jumps by %d ms ends nothing early and extends nothing', (jump) => {
-    const world = new World();
-    world.add('10.0.0.1');
-    world.pass(LIFETIME / 2);
-    world.w += jump;
-    world.pass(0);
-    expect(world.said).toEqual([`jump ${jump}`]);
-    expect(world.ledger.permits(at('10.0.0.1'))).toBe(true);
-    expect(world.add('10.0.0.2')).toBe('granted');
-    expect(world.map.get(at('10.0.0.2'))).toBe(world.w + LIFETIME);
-    world.pass(LIFETIME / 2 + 500);
-    expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
-    expect(world.map.has(at('10.0.0.1'))).toBe(false);
-    expect(world.map.has(at('10.0.0.2'))).toBe(true);
-  });
+  test.each([3_600_000, -7_200_000, -1_700_000_000_000])(
+    'a wall clock that jumps by %d ms ends nothing early and extends nothing',
+    (jump) => {
+      const world = new World();
+      world.add('10.0.0.1');
+      world.pass(LIFETIME / 2);
+      world.w += jump;
+      world.pass(0);
+      expect(world.said).toEqual([`jump ${jump}`]);
+      expect(world.ledger.permits(at('10.0.0.1'))).toBe(true);
+      expect(world.add('10.0.0.2')).toBe('granted');
+      expect(world.map.get(at('10.0.0.2'))).toBe(world.w + LIFETIME);
+      world.pass(LIFETIME / 2 + 500);
+      expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
+      expect(world.map.has(at('10.0.0.1'))).toBe(false);
+      expect(world.map.has(at('10.0.0.2'))).toBe(true);
+    },
+  );
 });
 
 describe('the cap', () => {
@@ -276,8 +291,17 @@ describe('the cap', () => {
 describe('restore', () => {
   test('what is left of a grant, never more than a lease, nothing that is over', () => {
     const world = new World();
-    const grant = (client: string, leftMs: number): Grant => ({ client: at(client), reporter: POP, expiresAt: world.w + leftMs });
-    world.ledger.restore([grant('10.0.0.1', 5_000), grant('10.0.0.2', 99 * LIFETIME), grant('10.0.0.3', 0), grant('10.0.0.4', -5)]);
+    const grant = (client: string, leftMs: number): Grant => ({
+      client: at(client),
+      reporter: POP,
+      expiresAt: world.w + leftMs,
+    });
+    world.ledger.restore([
+      grant('10.0.0.1', 5_000),
+      grant('10.0.0.2', 99 * LIFETIME),
+      grant('10.0.0.3', 0),
+      grant('10.0.0.4', -5),
+    ]);
     expect([...world.ledger.grants()].map((one) => one.client)).toEqual(['10.0.0.1', '10.0.0.2']);
     world.pass(5_250);
     expect(world.ledger.size).toBe(1);

@@ -11,7 +11,9 @@ const believing = (file: string): Reporters => {
 
 describe('dracd.allow', () => {
   test('netmask netaddr, comments, blank lines, tabs, carriage returns', () => {
-    const reporters = believing('# ours\n255.255.255.255 192.0.2.7 # the POP server\r\n\n\t255.255.255.0\t198.51.100.0\n');
+    const reporters = believing(
+      '# ours\n255.255.255.255 192.0.2.7 # the POP server\r\n\n\t255.255.255.0\t198.51.100.0\n',
+    );
     expect(reporters.believes(at('192.0.2.7'))).toBe(true);
     expect(reporters.believes(at('192.0.2.8'))).toBe(false);
     expect(reporters.believes(at('198.51.100.77'))).toBe(true);
@@ -24,7 +26,9 @@ describe('dracd.allow', () => {
 
   test('host bits are masked, with a warning that names the line', () => {
     const { warnings } = parseAllowFile('\n255.255.255.0 192.0.2.7\n');
-    expect(warnings).toEqual([{ line: 2, message: 'the address has bits outside its netmask; read as 192.0.2.0' }]);
+    expect(warnings).toEqual([
+      { line: 2, message: 'the address has bits outside its netmask; read as 192.0.2.0' },
+    ]);
     expect(believing('255.255.255.0 192.0.2.7').believes(at('192.0.2.200'))).toBe(true);
   });
 
@@ -34,14 +38,19 @@ describe('dracd.allow', () => {
     expect(reporters.believes(at('10.200.1.1'))).toBe(false);
   });
 
-  test.each(['255.255.255.0', '192.0.2.0/24', 'x y', '255.255.255.0 192.0.2.0 more', '0x0.0 1', '255.255.255.0 2001:db8::1', '\0\x01'])(
-    '%j is believed for nobody, with a warning',
-    (line) => {
-      const { networks, warnings } = parseAllowFile(line);
-      expect(networks).toEqual([]);
-      expect(warnings).toHaveLength(1);
-    },
-  );
+  test.each([
+    '255.255.255.0',
+    '192.0.2.0/24',
+    'x y',
+    '255.255.255.0 192.0.2.0 more',
+    '0x0.0 1',
+    '255.255.255.0 2001:db8::1',
+    '\0\x01',
+  ])('%j is believed for nobody, with a warning', (line) => {
+    const { networks, warnings } = parseAllowFile(line);
+    expect(networks).toEqual([]);
+    expect(warnings).toHaveLength(1);
+  });
 
   test('an endless file is cut, with a warning', () => {
     const { networks, warnings } = parseAllowFile('255.255.255.255 192.0.2.7\n'.repeat(MAX_ALLOW_LINES + 5));
@@ -50,7 +59,9 @@ describe('dracd.allow', () => {
   });
 
   test('is total', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => parseAllowFile(text).networks.length >= 0));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => parseAllowFile(text).networks.length >= 0),
+    );
   });
 });
 

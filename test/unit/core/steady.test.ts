@@ -25,16 +25,19 @@ test('runs with both clocks', () => {
   expect(time.toWall()).toBe(0);
 });
 
-test.each([3_600_000, 315_360_000_000, -7_200_000, -1_000_000, -6_000])('a jump of %d ms is told of once and changes nothing', (jump) => {
-  const { clocks, time, began } = start();
-  clocks.pass(250, 250 + jump);
-  expect(time.observe()).toBe(jump);
-  expect(time.now() - began).toBe(250);
-  expect(time.toWall()).toBe(jump);
-  clocks.pass(250);
-  expect(time.observe()).toBe(0);
-  expect(time.now() - began).toBe(500);
-});
+test.each([3_600_000, 315_360_000_000, -7_200_000, -1_000_000, -6_000])(
+  'a jump of %d ms is told of once and changes nothing',
+  (jump) => {
+    const { clocks, time, began } = start();
+    clocks.pass(250, 250 + jump);
+    expect(time.observe()).toBe(jump);
+    expect(time.now() - began).toBe(250);
+    expect(time.toWall()).toBe(jump);
+    clocks.pass(250);
+    expect(time.observe()).toBe(0);
+    expect(time.now() - began).toBe(500);
+  },
+);
 
 test('a small step forward is followed, before and after a jump', () => {
   const { clocks, time, began } = start();

@@ -1,0 +1,260 @@
+/**
+ * lmdb - the allow-list as a Postfix lmdb: map, changed in place under Postfix's own lock
+ *
+ * Postfix takes any number that a key has for "permit", and sees a change at its very next look-up.
+ *
+ * Promise: when a change is answered without a Fault, every look-up in the file at the path says so.
+ * No look-up ever sees half a change or a damaged file of ours. Nothing here holds up the event loop
+ * for more than some milliseconds, however large the map.
+ *
+ * The file is a projection, never the truth: it is written without sync, and built anew beside, from
+ * the snapshot, and renamed into place whenever there is doubt: at the start; when someone deleted,
+ * replaced, truncated or wrote to it; when a reader holds its lock longer than READER_PATIENCE_MS (a
+ * stopped process). Changes wait meanwhile. After a failed write or build the map is degraded: changes
+ * fail at once, and every tick tries to build it anew.
+ *
+ * Limits: processes that found an earlier file open keep it until they look at the name again (Postfix:
+ * at the next connection). While degraded, the file that is there stays as it is. One daemon a path.
+ */
+import path from 'node:path';
+import { Fault, reasonOf, toFault } from '../core/fault.js';
+import type { MapChange } from '../core/ledger.js';
+import type { Timer } from '../runtime/clock.js';
+import { ChangeQueue, type Done } from './change-queue.js';
+import type { LiveMapFormat, LiveMapOptions, OpenLiveMap } from './format.js';
+import { loadLibrary } from './liblmdb.js';
+import { buildLmdbFile } from './lmdb-build.js';
+import type { LmdbFile } from './lmdb-file.js';
+import { inspectDirectory } from './map-file.js';
+
+/** How long a reader may hold the lock before the file is replaced. Look-ups take microseconds. */
+export const READER_PATIENCE_MS = 1_000;
+/** How often the lock is asked for again: at first at every turn of the event loop, then with pauses. */
+const EAGER_TURNS = 20;
+const PAUSE_MS = 1;
+/** How long the puts of one transaction may take; its commit comes on top. */
+const SLICE_MS = 3;
+/** How far the file may grow at first; it doubles when that is not enough. Address space, not memory. */
+const MAP_BYTES = 2 ** 30;
+
+export interface LmdbOptions extends LiveMapOptions {
+  /** Default 1 GiB. */
+  readonly mapBytes?: number;
+}
+
+/** writing: a transaction is under way or about to be; waiting: for a reader's lock. */
+type State = 'closed' | 'ready' | 'writing' | 'waiting' | 'building';
+
+const ignore = (): void => undefined;
+
+export class LmdbMap implements OpenLiveMap {
+  readonly #options: LmdbOptions;
+  readonly #path: string;
+  readonly #queue = new ChangeQueue();
+  #state: State = 'closed';
+  #closing = false;
+  #live: LmdbFile | undefined;
+  #degraded: string | undefined;
+  #pause: Timer | undefined;
+  /** Those who wait for the state to be ready. */
+  #resting: (() => void)[] = [];
+
+  constructor(options: LmdbOptions) {
+    this.#options = { ...options, path: path.resolve(options.path) };
+    this.#path = this.#options.path;
+  }
+
+  get degraded(): string | undefined {
+    return this.#degraded;
+  }
+
+  async open(): Promise<void> {
+    if (this.#state !== 'closed') throw new Error('the map is open already');
+    loadLibrary();
+    inspectDirectory(this.#options, this.#options.log);
+    this.#state = 'building';
+    this.#closing = false;
+    this.#degraded = undefined;
+    try {
+      await this.#build();
+    } catch (thrown) {
+      this.#state = 'closed';
+      const fault = toFault(thrown, 'MAP');
+      this.#abandon(fault);
+      throw fault;
+    }
+    this.#proceed();
+  }
+
+  apply(change: MapChange, done: Done): void {
+    if (this.#state === 'closed' || this.#closing) {
+      done(new Fault('MAP', `map ${this.#path} is closed`));
+    } else if (this.#degraded !== undefined) {
+      // What must go may already stand in the file that is being built.
+      if (this.#state === 'building' && change.remove.length > 0) {
+        this.#queue.push({ put: [], remove: change.remove }, ignore);
+      }
+      done(new Fault('MAP', this.#degraded));
+    } else {
+      this.#queue.push(change, done);
+      if (this.#state !== 'ready') return;
+      this.#state = 'writing';
+      this.#serve();
+    }
+  }
+
+  tick(): void {
+    if (this.#state === 'closed' || this.#state === 'building') return;
+    if (this.#degraded !== undefined) {
+      this.#rebuild();
+      return;
+    }
+    const found = this.#inspect();
+    if (found !== undefined) this.#rebuild(found);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#state !== 'closed' && this.#state !== 'ready') {
+      await new Promise<void>((resolve) => this.#resting.push(resolve));
+    }
+    this.#live?.close();
+    this.#live = undefined;
+    this.#state = 'closed';
+  }
+
+  /** In words, why the file must be built anew; changes of mode and owner are mended on the spot. */
+  #inspect(): string | undefined {
+    try {
+      const found = this.#file.damageAt(this.#path);
+      if (found !== undefined) return found;
+      const mended = this.#file.mend();
+      if (mended !== undefined)
+        this.#options.log.warn('map: mode or owner mended', { path: this.#path, found: mended });
+      return undefined;
+    } catch (thrown) {
+      return reasonOf(thrown);
+    }
+  }
+
+  get #file(): LmdbFile {
+    if (this.#live === undefined) throw new Error('the map is not open');
+    return this.#live;
+  }
+
+  /** Writes the front of the queue, when it is its turn. */
+  readonly #serve = (): void => {
+    if (this.#state !== 'writing' || this.#queue.isEmpty) return;
+    if (this.#file.tryLock()) this.#writeSlice();
+    else this.#awaitReaders();
+  };
+
+  /** The lock is asked for, not waited for: a wait in the thread pool could not be called off. */
+  #awaitReaders(): void {
+    const { clock, log } = this.#options;
+    const file = this.#file;
+    const since = clock.mono();
+    this.#state = 'waiting';
+    let turns = 0;
+    const look = (): void => {
+      if (this.#state !== 'waiting' || this.#live !== file) return;
+      if (file.tryLock()) {
+        this.#state = 'writing';
+        this.#writeSlice();
+      } else if (clock.mono() - since >= READER_PATIENCE_MS) {
+        log.warn('map: a reader does not give its lock back', {
+          path: this.#path,
+          patienceMs: READER_PATIENCE_MS,
+        });
+        this.#rebuild('locked by a reader');
+      } else if ((turns += 1) < EAGER_TURNS) clock.soon(look);
+      else this.#pause = clock.after(PAUSE_MS, look);
+    };
+    clock.soon(look);
+  }
+
+  /** One transaction under the lock, which is held already and given back here. */
+  #writeSlice(): void {
+    const { clock } = this.#options;
+    const file = this.#file;
+    let damage: string | undefined;
+    let fault: Fault | undefined;
+    try {
+      damage = file.damage();
+      if (damage === undefined) {
+        const until = clock.mono() + SLICE_MS;
+        const hasTime = (): boolean => clock.mono() < until;
+        file.transact((entries) => this.#queue.writeSlice(entries, hasTime));
+        file.remember();
+      }
+    } catch (thrown) {
+      fault = toFault(thrown, 'MAP');
+    } finally {
+      file.unlock();
+    }
+    if (damage !== undefined) {
+      this.#rebuild(damage);
+      return;
+    }
+    if (fault === undefined) for (const done of this.#queue.written()) done();
+    else this.#degrade(fault);
+    this.#proceed();
+  }
+
+  /** After a transaction or a build: the next one, or rest. */
+  #proceed(): void {
+    if (this.#queue.isEmpty) {
+      this.#state = 'ready';
+      for (const resolve of this.#resting.splice(0)) resolve();
+    } else {
+      this.#state = 'writing';
+      this.#options.clock.soon(this.#serve);
+    }
+  }
+
+  #degrade(fault: Fault): void {
+    if (this.#degraded !== fault.message) {
+      this.#options.log.error('map: cannot be changed, trying again every second', {
+        path: this.#path,
+        reason: fault.message,
+      });
+    }
+    this.#degraded = fault.message;
+    this.#abandon(fault);
+  }
+
+  #abandon(fault: Fault): void {
+    for (const done of this.#queue.abandon()) done(fault);
+  }
+
+  #rebuild(found?: string): void {
+    const { clock, log } = this.#options;
+    const since = clock.mono();
+    this.#state = 'building';
+    this.#pause?.stop();
+    if (found !== undefined) log.warn('map: building it anew', { path: this.#path, found });
+    this.#build().then(
+      (entries) => {
+        this.#degraded = undefined;
+        this.#queue.restart();
+        log.info('map: built anew', { path: this.#path, entries, ms: Math.round(clock.mono() - since) });
+        this.#proceed();
+      },
+      (thrown: unknown) => {
+        this.#state = 'ready';
+        this.#degrade(toFault(thrown, 'MAP'));
+        this.#proceed();
+      },
+    );
+  }
+
+  /** Builds the file beside, puts it in place and goes on with it. Answers how many grants it holds. */
+  async #build(): Promise<number> {
+    const { file, entries } = await buildLmdbFile(this.#options, this.#options.mapBytes ?? MAP_BYTES);
+    this.#live?.close();
+    this.#live = file;
+    return entries;
+  }
+}
+
+export const lmdb: LiveMapFormat = { create: (options) => new LmdbMap(options) };
