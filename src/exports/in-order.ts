@@ -56,7 +56,8 @@ export function* inOrder(snapshot: Iterable<Grant>): Generator<readonly Grant[]>
   const starts = splitters(all);
   yield none;
   const buckets: Grant[][] = Array.from({ length: starts.length + 1 }, () => []);
-  for (const [i, grant] of all.entries()) {
+  for (let i = 0; i < all.length; i += 1) {
+    const grant = all[i] as Grant;
     (buckets[bucketOf(grant.client, starts)] as Grant[]).push(grant);
     if (i % STEP === STEP - 1) yield none;
   }
