@@ -78,11 +78,11 @@ export class Daemon {
       directory: config.store.directory,
       durability: config.store.durability,
       lifetimeMs: config.grants.lifetime,
+      forgetAll: this.#options.forgetAll,
       clock,
       log,
     });
     this.#lifecycle.onStop('journal', () => journal.close());
-    if (this.#options.forgetAll) await journal.forgetAll();
 
     const snapshot = (): Iterable<Grant> => ledger.grants();
     const maps = new LiveMaps(
@@ -98,7 +98,7 @@ export class Daemon {
       lifetimeMs: config.grants.lifetime,
       max: config.grants.max,
     });
-    if (!this.#options.forgetAll) ledger.restore(grants);
+    ledger.restore(grants);
 
     this.#lifecycle.onStop('maps', () => maps.close());
     await maps.open();

@@ -12,7 +12,7 @@ import { Fault } from './core/fault.js';
 import { formats } from './exports/formats.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
-import { Journal } from './store/journal.js';
+import { readJournal } from './store/journal.js';
 
 export interface ExpireMapsOptions {
   readonly config: Config;
@@ -21,10 +21,9 @@ export interface ExpireMapsOptions {
 }
 
 export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Promise<void> {
-  const { directory, durability } = config.store;
-  let opened;
+  let held;
   try {
-    opened = await Journal.open({ directory, durability, lifetimeMs: config.grants.lifetime, clock, log });
+    held = readJournal({ directory: config.store.directory, lifetimeMs: config.grants.lifetime, clock, log });
   } catch (error) {
     if (error instanceof Fault && error.code === 'LOCKED') {
       log.info('maps: a daemon runs and looks after them');
@@ -32,14 +31,15 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
     }
     throw error;
   }
+  const { grants, release } = held;
   try {
     for (const { format, ...rest } of config.exports) {
-      const map = formats[format].create({ ...rest, clock, log, snapshot: () => opened.grants });
+      const map = formats[format].create({ ...rest, clock, log, snapshot: () => grants });
       await map.open();
       await map.close();
     }
-    log.info('maps: written from the journal', { grants: opened.grants.length });
+    log.info('maps: written from the journal', { grants: grants.length });
   } finally {
-    await opened.journal.close();
+    release();
   }
 }

@@ -78,20 +78,31 @@ export function setAttributes(fd: number, wanted: Attributes): void {
   fchmodSync(fd, wanted.mode);
 }
 
-/** Makes the map's directory when it is missing, and warns when others may write to it. */
-export function inspectDirectory(target: MapTarget, log: Log): void {
+function cannotUse(target: MapTarget, thrown: unknown): Fault {
+  return new Fault('MAP', `the directory of map ${target.path} cannot be used: ${reasonOf(thrown)}`, thrown);
+}
+
+function makeDirectory(target: MapTarget, log: Log): void {
   const directory = path.dirname(target.path);
   try {
-    if (mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined)
+    if (mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined) {
       log.info('map: directory made', { directory });
-    if ((statSync(directory).mode & OTHERS_MAY_WRITE) !== 0) {
-      log.warn('map: others may write to its directory and could replace the map; chmod go-w it', {
-        directory,
-      });
     }
   } catch (thrown) {
-    throw new Fault('MAP', `the directory of map ${target.path} cannot be used: ${reasonOf(thrown)}`, thrown);
+    throw cannotUse(target, thrown);
   }
+}
+
+/** Makes the map's directory when it is missing, and warns when others may write to it. */
+export function inspectDirectory(target: MapTarget, log: Log): void {
+  makeDirectory(target, log);
+  const directory = path.dirname(target.path);
+  try {
+    if ((statSync(directory).mode & OTHERS_MAY_WRITE) === 0) return;
+  } catch (thrown) {
+    throw cannotUse(target, thrown);
+  }
+  log.warn('map: others may write to its directory and could replace the map; chmod go-w it', { directory });
 }
 
 /** Refuses to put a map where something stands that is no map. */
@@ -161,6 +172,7 @@ export class Replacement {
 
   /** Creates the empty file, locked, with its owner and mode. Throws Fault MAP. */
   static begin(target: MapTarget, log: Log): Replacement {
+    makeDirectory(target, log);
     inspectPlace(target);
     const random = randomBytes(RANDOM_BYTES).toString('hex');
     const temporary = path.join(path.dirname(target.path), `${buildPrefix(target)}${random}${SUFFIX}`);

@@ -187,7 +187,7 @@ class AddressReader {
   }
 
   shared(bytes: Buffer, at: number, length: number): ClientAddress {
-    const key = length === IPV4_BYTES ? bytes.readUInt32BE(at) : bytes.latin1Slice(at, at + length);
+    const key = length === IPV4_BYTES ? bytes.readUInt32BE(at) : bytes.toString('latin1', at, at + length);
     let address = this.#known.get(key);
     if (address === undefined) {
       address = this.fresh(bytes, at, length);

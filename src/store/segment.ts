@@ -130,6 +130,20 @@ export async function syncDirectory(files: Files, directory: string): Promise<vo
   }
 }
 
+/** Cuts a file that nobody appends to any more. Rejects with the system's error. */
+export async function cutFile(files: Files, file: string, length: number): Promise<void> {
+  const fd = await openFile(files, file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+  try {
+    await settle((done) => {
+      files.ftruncate(fd, length, done);
+    });
+  } finally {
+    await settle((done) => {
+      files.close(fd, done);
+    });
+  }
+}
+
 export interface SegmentOptions {
   readonly files: Files;
   /** false: nothing is synced ('memory' durability). */

@@ -213,17 +213,10 @@ describe('a full disk', () => {
     let number = 0;
     let refused = false;
     const next = (): string => `2001:db8:5::${(number += 1).toString(16)}`;
-    const watched = {
-      sent: (a: string) => journal.sent(a),
-      replied: (c: never, s: number) => ((refused ||= s !== SUCCESS), journal.replied(c, s)),
+    const onReply = (status: number): void => {
+      refused ||= status !== SUCCESS;
     };
-    await load({
-      client,
-      journal: watched as unknown as CallJournal,
-      next,
-      window: 64,
-      stopped: () => refused || number >= most,
-    });
+    await load({ client, journal, next, window: 64, stopped: () => refused || number >= most, onReply });
     client.close();
   }
 

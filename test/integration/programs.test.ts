@@ -40,7 +40,10 @@ describe('dracd', () => {
     expect(ended.stderr).toContain(`${file}: key rpc.port = -1: must be a whole number from 0 to 65535`);
     expect(ended.stderr).toContain(`${file}: key log.level = "loud": must be`);
     writeFileSync(file, '[rpc]\nport = 4711\n');
-    expect(await dracd('--check-config', '--config', file)).toMatchObject({ code: 0, stdout: `${file}: ok\n` });
+    expect(await dracd('--check-config', '--config', file)).toMatchObject({
+      code: 0,
+      stdout: `${file}: ok\n`,
+    });
     expect((await dracd('--check-config', '--config', `${file}.missing`)).code).toBe(2);
   });
 
@@ -60,7 +63,10 @@ describe('dracd', () => {
     const directory = newDirectory('allow');
     const file = path.join(directory, 'dracd.toml');
     mkdirSync(path.join(directory, 'allow'));
-    writeFileSync(file, `[rpc]\nrpcbind = "off"\n[reporters]\nallow_file = "${directory}/allow"\n[store]\ndirectory = "${directory}/journal"\n[[exports]]\nformat = "lmdb"\npath = "${directory}/relay.lmdb"\n`);
+    writeFileSync(
+      file,
+      `[rpc]\nrpcbind = "off"\n[reporters]\nallow_file = "${directory}/allow"\n[store]\ndirectory = "${directory}/journal"\n[[exports]]\nformat = "lmdb"\npath = "${directory}/relay.lmdb"\n`,
+    );
     const ended = await dracd('--config', file);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(`${directory}/allow: key reporters.allow_file: cannot be read`);
@@ -73,7 +79,16 @@ describe('dracd', () => {
     const second = await Daemon.start({ directory: first.directory });
     expect(await lookup(second.mapPath, '10.1.1.1')).toMatch(/^\d+$/);
     await second.stop();
-    const started = run(['timeout', '--signal=TERM', '3', process.execPath, MAIN, '-i', '--config', first.configFile]);
+    const started = run([
+      'timeout',
+      '--signal=TERM',
+      '3',
+      process.execPath,
+      MAIN,
+      '-i',
+      '--config',
+      first.configFile,
+    ]);
     await until('an empty map', 3_000, async () => (await dump(first.mapPath)).size === 0);
     await started;
     const third = await Daemon.start({ directory: first.directory });
@@ -106,8 +121,20 @@ describe('dracauth', () => {
   });
 
   test.each([[[]], [['--tcp']]])('reports IPv4 and IPv6 with %j', async (extra) => {
-    const ended = await dracauth(['-p', String(daemon.port), '-s', '127.0.0.1', ...extra, '10.2.0.1', '2001:db8::21']);
-    expect(ended).toMatchObject({ code: 0, stdout: '10.2.0.1: success\n2001:db8::21: success\n', stderr: '' });
+    const ended = await dracauth([
+      '-p',
+      String(daemon.port),
+      '-s',
+      '127.0.0.1',
+      ...extra,
+      '10.2.0.1',
+      '2001:db8::21',
+    ]);
+    expect(ended).toMatchObject({
+      code: 0,
+      stdout: '10.2.0.1: success\n2001:db8::21: success\n',
+      stderr: '',
+    });
     expect(await lookup(daemon.mapPath, '2001:db8::21')).toMatch(/^\d+$/);
   });
 
@@ -117,7 +144,9 @@ describe('dracauth', () => {
 
   test('takes IP, then TCPREMOTEIP, from the environment', async () => {
     const port = ['-p', String(daemon.port)];
-    expect((await dracauth(port, { IP: '10.2.0.3', TCPREMOTEIP: '10.2.0.4' })).stdout).toBe('10.2.0.3: success\n');
+    expect((await dracauth(port, { IP: '10.2.0.3', TCPREMOTEIP: '10.2.0.4' })).stdout).toBe(
+      '10.2.0.3: success\n',
+    );
     expect((await dracauth(port, { TCPREMOTEIP: '10.2.0.4' })).stdout).toBe('10.2.0.4: success\n');
   });
 
@@ -126,11 +155,14 @@ describe('dracauth', () => {
     expect(ended).toMatchObject({ code: 1, stdout: '127.0.0.9: permission denied\n10.2.0.5: success\n' });
   });
 
-  test.each([[[]], [['010.0.0.1']], [['localhost']], [['-p', '70000', '10.0.0.1']], [['--nonsense']]])('%j is a usage error: 64', async (args) => {
-    const ended = await dracauth(args);
-    expect(ended.code).toBe(64);
-    expect(ended.stderr).not.toBe('');
-  });
+  test.each([[[]], [['010.0.0.1']], [['localhost']], [['-p', '70000', '10.0.0.1']], [['--nonsense']]])(
+    '%j is a usage error: 64',
+    async (args) => {
+      const ended = await dracauth(args);
+      expect(ended.code).toBe(64);
+      expect(ended.stderr).not.toBe('');
+    },
+  );
 
   test('no server: 69; no answer: 75', async () => {
     const port = String(await freePort());

@@ -58,6 +58,8 @@ export interface LoadOptions {
   /** How many calls wait for their reply at a time. */
   readonly window: number;
   readonly stopped: () => boolean;
+  /** Told of each reply. */
+  readonly onReply?: (status: number) => void;
   /** How long a call waits for its reply; default 3 s. */
   readonly limitMs?: number;
 }
@@ -71,7 +73,10 @@ export async function load(options: LoadOptions): Promise<number> {
       const call = journal.sent(next());
       const status = await client.add(call.address, limitMs);
       if (status === undefined) unanswered += 1;
-      else journal.replied(call, status);
+      else {
+        journal.replied(call, status);
+        options.onReply?.(status);
+      }
     }
   };
   await Promise.all(Array.from({ length: window }, one));
@@ -101,8 +106,8 @@ export function faultsOf(journal: CallJournal, reading: MapReading, lifetimeMs: 
   for (const call of journal.calls) {
     if (call.status === SUCCESS) later(promised, call.address, call.sentAt + lifetimeMs);
     const last = call.repliedAt ?? call.lostAt ?? reading.to;
-    if (call.status === undefined || call.status === SUCCESS)
-      later(possible, call.address, last + lifetimeMs);
+    // A system error promises nothing either way: the grant may come back from a write whose sync failed.
+    if (call.status !== PERM) later(possible, call.address, last + lifetimeMs);
   }
   const faults: string[] = [];
   for (const [address, end] of promised) {

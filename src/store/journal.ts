@@ -1,0 +1,331 @@
+/**
+ * journal - where grants survive a restart
+ *
+ * Promise: commit calls back without a Fault only when the whole group is on stable storage (durability
+ * 'disk'); what was committed and still runs is what open gives back, and nothing else. One write and
+ * one fdatasync a group, off the event loop.
+ *
+ * A grant lives for minutes, so the journal is the tail of a log: segments rotate by age and size, and
+ * one is deleted when nothing in it can be alive. Its remaining time is measured with the monotonic
+ * clock, never longer than a lease: a wall clock that jumps ahead and returns deletes nothing early,
+ * and one that jumps back does not keep segments for ever.
+ *
+ * Errors: a failed write or fdatasync gives that group a Fault STORE and makes the journal degraded:
+ * commits fail at once, the disk is not touched, until tick has opened a new segment. A segment that has
+ * failed is never written or synced again. open: Fault LOCKED when another daemon holds the directory,
+ * Fault STORE otherwise; a full disk does not stop a start, it starts degraded.
+ *
+ * Limits: one commit at a time. A segment grows past SEGMENT_BYTES by what is written within a second.
+ */
+import path from 'node:path';
+import { Fault, reasonOf } from '../core/fault.js';
+import type { Grant } from '../core/grant.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Log } from '../runtime/log.js';
+import type { DirectoryLock } from './directory.js';
+import { lockDirectory, prepareDirectory } from './directory.js';
+import { GroupEncoder, HEADER_BYTES } from './frame.js';
+import type { RecoveredSegment, Recovery } from './recover.js';
+import { recover } from './recover.js';
+import type { Files } from './segment.js';
+import { Segment, cutFile, damagedName, nodeFiles, segmentName, settle } from './segment.js';
+
+export { readGrants } from './recover.js';
+
+const SEGMENT_BYTES = 67_108_864;
+/** A segment is in use for this part of a lease, so that the dead weight on disk stays a fraction of the live. */
+const SEGMENT_SHARE_OF_LEASE = 4;
+const MIN_SEGMENT_AGE_MS = 10_000;
+const DELETE_MARGIN_MS = 60_000;
+const RETRY_MS = 1_000;
+/** Errors of a full disk. */
+const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
+
+export interface JournalOptions {
+  readonly directory: string;
+  /** 'memory': nothing is synced; a crash of the machine, not of the daemon, may lose grants. */
+  readonly durability: 'disk' | 'memory';
+  /** The longest lease, milliseconds. */
+  readonly lifetimeMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The file system, unless a test has another. */
+  readonly files?: Files;
+}
+
+/** A segment that is only kept until its grants are over. */
+interface Sealed {
+  readonly file: string;
+  readonly keep: boolean;
+  /** Monotonic milliseconds. */
+  deadline: number;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #files: Files;
+  readonly #lock: DirectoryLock;
+  readonly #encoder = new GroupEncoder();
+  readonly #chores = new Set<Promise<void>>();
+  #sealed: Sealed[] = [];
+  #nextNumber: number;
+  #current: Segment | undefined;
+  /** When the current segment got its first frame, monotonic milliseconds. */
+  #since: number | undefined;
+  /** Takes over from #current when no commit is in flight. */
+  #next: Segment | undefined;
+  #preparing: Promise<void> | undefined;
+  #lastTry = -Infinity;
+  #createFailing = false;
+  #degraded: string | undefined;
+  #inFlight: ((fault?: Fault) => void) | undefined;
+  #idle: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  private constructor(options: JournalOptions, lock: DirectoryLock, recovery: Recovery) {
+    this.#options = options;
+    this.#files = options.files ?? nodeFiles;
+    this.#lock = lock;
+    this.#nextNumber = recovery.nextNumber;
+  }
+
+  /**
+   * Makes the directory if need be, locks it, reads it and starts a new segment. The grants are those
+   * still running by the wall clock, the latest end of each client. Rejects with a Fault.
+   */
+  static async open(options: JournalOptions): Promise<{ journal: Journal; grants: Grant[] }> {
+    const { directory, lifetimeMs, clock, log } = options;
+    prepareDirectory(directory);
+    const lock = lockDirectory(directory);
+    try {
+      const recovery = recover({ directory, now: clock.wall(), lifetimeMs, log });
+      const journal = new Journal(options, lock, recovery);
+      await journal.#tidy(recovery.segments);
+      await journal.#begin();
+      return { journal, grants: recovery.grants };
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Why the last write failed, while commits are refused for it. */
+  get degraded(): string | undefined {
+    return this.#degraded;
+  }
+
+  /**
+   * Makes the grants durable as one group. done is called once, asynchronously: with nothing when they
+   * are on stable storage, with a Fault STORE when not. One call at a time; done may make the next.
+   */
+  commit(grants: readonly Grant[], done: (fault?: Fault) => void): void {
+    if (this.#inFlight !== undefined) throw new Error('journal: a commit is in flight');
+    const segment = this.#closed === undefined ? this.#current : undefined;
+    if (segment === undefined || grants.length === 0) {
+      const fault = segment === undefined ? this.#refusal() : undefined;
+      this.#options.clock.soon(() => {
+        done(fault);
+      });
+      return;
+    }
+    this.#inFlight = done;
+    this.#encoder.encode(grants);
+    segment.append(this.#encoder, (error) => {
+      this.#settled(segment, error);
+    });
+  }
+
+  /** To be called each second: rotates, deletes what is dead, tries a new segment after a failure. Returns at once. */
+  tick(): void {
+    if (this.#closed !== undefined) return;
+    this.#deleteDead();
+    this.#adopt();
+    const mono = this.#options.clock.mono();
+    const wanted = this.#current === undefined || this.#due(this.#current, mono);
+    if (
+      !wanted ||
+      this.#next !== undefined ||
+      this.#preparing !== undefined ||
+      mono - this.#lastTry < RETRY_MS
+    )
+      return;
+    this.#lastTry = mono;
+    this.#preparing = this.#prepare().finally(() => {
+      this.#preparing = undefined;
+    });
+  }
+
+  /** Waits for the commit in flight, closes, gives the directory back. Commits from now on get a Fault. */
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
+  }
+
+  #refusal(): Fault {
+    return new Fault(
+      'STORE',
+      `journal: ${this.#closed === undefined ? (this.#degraded ?? 'not ready') : 'closed'}`,
+    );
+  }
+
+  #settled(segment: Segment, error: Error | undefined): void {
+    const done = this.#inFlight;
+    this.#inFlight = undefined;
+    let fault: Fault | undefined;
+    if (error === undefined) {
+      this.#since ??= this.#options.clock.mono();
+      this.#adopt();
+    } else {
+      this.#degraded = `write failed: ${error.message}`;
+      this.#options.log.error(
+        'journal: write failed, grants are refused until a new segment can be written',
+        {
+          segment: segment.file,
+          error: error.message,
+        },
+      );
+      this.#current = undefined;
+      this.#seal(segment);
+      fault = new Fault('STORE', `journal: ${this.#degraded}`, error);
+    }
+    done?.(fault);
+    if (this.#inFlight === undefined) this.#idle?.();
+  }
+
+  /** Puts the prepared segment in use, if there is one and no commit is in the old one. */
+  #adopt(): void {
+    if (this.#next === undefined || this.#inFlight !== undefined) return;
+    if (this.#current !== undefined) this.#seal(this.#current);
+    this.#current = this.#next;
+    this.#next = undefined;
+    this.#since = undefined;
+    if (this.#degraded !== undefined) {
+      this.#degraded = undefined;
+      this.#options.log.info('journal: writing again', { segment: this.#current.file });
+    }
+  }
+
+  #due(segment: Segment, mono: number): boolean {
+    if (this.#since === undefined) return false;
+    const age = Math.max(this.#options.lifetimeMs / SEGMENT_SHARE_OF_LEASE, MIN_SEGMENT_AGE_MS);
+    return segment.position >= SEGMENT_BYTES || mono - this.#since >= age;
+  }
+
+  #create(): Promise<Segment> {
+    const file = path.join(this.#options.directory, segmentName(this.#nextNumber));
+    this.#nextNumber += 1;
+    return Segment.create({ files: this.#files, sync: this.#options.durability === 'disk', file });
+  }
+
+  async #prepare(): Promise<void> {
+    try {
+      this.#next = await this.#create();
+      this.#createFailing = false;
+      this.#adopt();
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (this.#current === undefined) this.#degraded = `cannot begin a segment: ${reason}`;
+      if (!this.#createFailing) this.#options.log.warn('journal: cannot begin a segment', { error: reason });
+      this.#createFailing = true;
+    }
+  }
+
+  /** The first segment. A full disk is waited out: what was granted must still end in time. */
+  async #begin(): Promise<void> {
+    try {
+      this.#current = await this.#create();
+    } catch (error) {
+      const reason = reasonOf(error);
+      const full =
+        typeof error === 'object' && error !== null && 'code' in error && FULL.includes(error.code);
+      if (!full) {
+        throw new Fault(
+          'STORE',
+          `cannot write in the journal directory ${this.#options.directory}: ${reason}`,
+          error,
+        );
+      }
+      this.#degraded = `cannot begin a segment: ${reason}`;
+      this.#options.log.error('journal: starts without room, grants are refused until there is some', {
+        error: reason,
+      });
+    }
+  }
+
+  /** What recovery has read: the remains of an interrupted write are cut, segments without a frame removed. */
+  async #tidy(segments: readonly RecoveredSegment[]): Promise<void> {
+    for (const { file, state, end, keep, latestExpiry } of segments) {
+      try {
+        if (end <= HEADER_BYTES && !keep)
+          await settle((done) => {
+            this.#files.unlink(file, done);
+          });
+        else {
+          this.#sealed.push({ file, keep, deadline: this.#deadline(latestExpiry) });
+          if (state === 'torn') await cutFile(this.#files, file, end);
+        }
+      } catch (error) {
+        this.#options.log.warn('journal: cannot tidy a segment', { segment: file, error: reasonOf(error) });
+      }
+    }
+  }
+
+  #deadline(latestExpiry: number): number {
+    const { clock, lifetimeMs } = this.#options;
+    const remaining = latestExpiry + DELETE_MARGIN_MS - clock.wall();
+    return clock.mono() + Math.min(Math.max(remaining, 0), lifetimeMs + DELETE_MARGIN_MS);
+  }
+
+  #seal(segment: Segment): void {
+    if (!segment.empty) {
+      this.#sealed.push({ file: segment.file, keep: false, deadline: this.#deadline(segment.latestExpiry) });
+    }
+    this.#chore(segment.retire());
+  }
+
+  #deleteDead(): void {
+    const mono = this.#options.clock.mono();
+    const dead = this.#sealed.filter(({ deadline }) => deadline <= mono);
+    if (dead.length === 0) return;
+    this.#sealed = this.#sealed.filter(({ deadline }) => deadline > mono);
+    for (const segment of dead) this.#chore(this.#delete(segment));
+  }
+
+  async #delete(segment: Sealed): Promise<void> {
+    const { file, keep } = segment;
+    try {
+      if (keep)
+        await settle((done) => {
+          this.#files.rename(file, damagedName(file), done);
+        });
+      else
+        await settle((done) => {
+          this.#files.unlink(file, done);
+        });
+    } catch (error) {
+      if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return;
+      this.#options.log.warn('journal: cannot remove a segment', { segment: file, error: reasonOf(error) });
+      segment.deadline = this.#options.clock.mono() + DELETE_MARGIN_MS;
+      this.#sealed.push(segment);
+    }
+  }
+
+  #chore(work: Promise<void>): void {
+    const entry = work.finally(() => this.#chores.delete(entry));
+    this.#chores.add(entry);
+  }
+
+  async #shutDown(): Promise<void> {
+    if (this.#inFlight !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await this.#preparing;
+    const open = [this.#current, this.#next].filter((segment) => segment !== undefined);
+    this.#current = undefined;
+    this.#next = undefined;
+    await Promise.all([...this.#chores, ...open.map((segment) => segment.retire())]);
+    this.#lock.release();
+  }
+}

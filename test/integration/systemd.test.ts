@@ -1,0 +1,204 @@
+/**
+ * systemd - the unit files, what the daemon tells a service manager, and the one-shot that expires the map
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Daemon, killAll } from '../support/daemon.js';
+import { dump, lookup } from '../support/postmap.js';
+import {
+  MAIN,
+  ROOT,
+  childEnvironment,
+  mustRun,
+  newDirectory,
+  pause,
+  run,
+  until,
+} from '../support/processes.js';
+import { SUCCESS, UdpClient } from '../support/rpc-client.js';
+
+const UNITS = path.join(ROOT, 'systemd');
+const services = ['dracd.service', 'dracd-expire.service'] as const;
+const units = [...services, 'dracd-expire.timer'] as const;
+
+afterAll(killAll);
+
+describe('the unit files', () => {
+  test('systemd-analyze verify has nothing to say', async () => {
+    // On a copy that names this machine's Node, wherever that is.
+    const directory = newDirectory('units');
+    for (const unit of units) {
+      const text = readFileSync(path.join(UNITS, unit), 'utf8');
+      writeFileSync(path.join(directory, unit), text.replaceAll('/usr/bin/node', process.execPath));
+    }
+    const ended = await run([
+      'systemd-analyze',
+      'verify',
+      ...units.map((unit) => path.join(directory, unit)),
+    ]);
+    expect({ code: ended.code, said: ended.stdout + ended.stderr }).toEqual({ code: 0, said: '' });
+  });
+
+  test('verify would say if a key were wrong (it still exits 0)', async () => {
+    const file = path.join(newDirectory('units'), 'dracd.service');
+    const text = readFileSync(path.join(UNITS, 'dracd.service'), 'utf8').replaceAll(
+      '/usr/bin/node',
+      process.execPath,
+    );
+    writeFileSync(file, text.replace('RestartSec=', 'RestartSeconds='));
+    const ended = await run(['systemd-analyze', 'verify', file]);
+    expect(ended.stdout + ended.stderr).toMatch(/Unknown key/);
+  });
+
+  test.each(services)('%s is exposed by 1.5 at most', async (unit) => {
+    const command = [
+      'systemd-analyze',
+      'security',
+      '--offline=true',
+      '--threshold=15',
+      path.join(UNITS, unit),
+    ];
+    const ended = await run(command);
+    expect({ code: ended.code, last: ended.stdout.trim().split('\n').at(-1) }).toEqual({
+      code: 0,
+      last: expect.stringMatching(/exposure level for .*: [01]\.\d/) as string,
+    });
+  });
+
+  test('sysusers and tmpfiles make the user, the map directory for all and the journal for nobody else', async () => {
+    const root = newDirectory('root');
+    mkdirSync(path.join(root, 'etc'));
+    mkdirSync(path.join(root, 'usr/lib'), { recursive: true });
+    for (const kind of ['sysusers.d', 'tmpfiles.d'])
+      cpSync(path.join(UNITS, kind), path.join(root, 'usr/lib', kind), { recursive: true });
+    await mustRun(['systemd-sysusers', `--root=${root}`]);
+    await mustRun(['systemd-tmpfiles', `--root=${root}`, '--create']);
+    const [, , uid] =
+      /^dracd:.*$/m.exec(readFileSync(path.join(root, 'etc/passwd'), 'utf8'))?.[0].split(':') ?? [];
+    const map = statSync(path.join(root, 'var/lib/dracd'));
+    const journal = statSync(path.join(root, 'var/lib/dracd/journal'));
+    expect([map.mode & 0o7777, map.uid]).toEqual([0o755, Number(uid)]);
+    expect([journal.mode & 0o7777, journal.uid]).toEqual([0o750, Number(uid)]);
+    expect(readdirSync(path.join(root, 'etc'))).toContain('dracd');
+  });
+
+  test('they run the daemon as it is built and do not start it again for a wrong configuration', async () => {
+    const text = readFileSync(path.join(UNITS, 'dracd.service'), 'utf8');
+    expect(text).toMatch(/^Type=notify$/m);
+    expect(text).toMatch(/^NotifyAccess=all$/m);
+    expect(text).toMatch(/^RestartPreventExitStatus=2$/m);
+    expect(text).toMatch(/^ExecStart=\S+ --enable-source-maps \/usr\/lib\/dracd\/dist\/main\.js$/m);
+    const file = path.join(newDirectory('config'), 'dracd.toml');
+    writeFileSync(file, '[rpc]\nport = "any"\n');
+    expect((await run([process.execPath, MAIN, '--config', file])).code).toBe(2);
+  });
+});
+
+/** A notification socket as systemd has one; what arrives there, message by message. */
+class NotifySocket {
+  readonly path = path.join(newDirectory('notify'), 'socket');
+  readonly messages: string[] = [];
+  readonly #child = spawn(
+    'python3',
+    [
+      '-uc',
+      `import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("bound")
+while True: print(s.recv(4096).decode().replace("\\n", " "))`,
+      this.path,
+    ],
+    { env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+
+  async open(): Promise<this> {
+    this.#child.stdout
+      .setEncoding('utf8')
+      .on('data', (text: string) => this.messages.push(...text.trim().split('\n')));
+    await until('the notification socket is bound', 5_000, () => this.messages.includes('bound'));
+    return this;
+  }
+
+  close(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+test('it tells a service manager READY=1 when it is ready, WATCHDOG=1 again and again, and STOPPING=1', async () => {
+  const socket = await new NotifySocket().open();
+  try {
+    const env = { NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '1000000' };
+    const daemon = await Daemon.start({ env });
+    await until('READY=1', 5_000, () => socket.messages.some((message) => /(^| )READY=1/.test(message)));
+    expect((await dump(daemon.mapPath)).size).toBe(0);
+    const fed = (): number => socket.messages.filter((message) => message.includes('WATCHDOG=1')).length;
+    await until('WATCHDOG=1 three times', 5_000, () => fed() >= 3);
+    expect((await daemon.stop()).code).toBe(0);
+    await until('STOPPING=1', 2_000, () => socket.messages.some((message) => message.includes('STOPPING=1')));
+  } finally {
+    socket.close();
+  }
+});
+
+test('a daemon that is stopped (SIGSTOP) feeds no watchdog', async () => {
+  const socket = await new NotifySocket().open();
+  try {
+    const daemon = await Daemon.start({ env: { NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '400000' } });
+    await until('WATCHDOG=1', 5_000, () => socket.messages.some((message) => message.includes('WATCHDOG=1')));
+    daemon.signal('SIGSTOP');
+    await pause(500);
+    const count = socket.messages.length;
+    await pause(1_500);
+    expect(socket.messages.length).toBe(count);
+    daemon.signal('SIGCONT');
+    await until('WATCHDOG=1 again', 5_000, () => socket.messages.length > count);
+    await daemon.stop();
+  } finally {
+    socket.close();
+  }
+});
+
+describe('dracd --expire-map', () => {
+  const expire = (daemon: Daemon): ReturnType<typeof run> =>
+    run([process.execPath, MAIN, '--config', daemon.configFile, '--expire-map']);
+
+  test('takes out what is over while the daemon is down, leaves the rest, and does nothing while it lives', async () => {
+    const daemon = await Daemon.start({ lifetime: '4s' });
+    const client = await UdpClient.open(daemon.port);
+    expect(await client.add('192.0.2.1')).toBe(SUCCESS);
+    const untouched = statSync(daemon.mapPath);
+    expect((await expire(daemon)).code).toBe(0);
+    expect(statSync(daemon.mapPath)).toMatchObject({ ino: untouched.ino, mtimeMs: untouched.mtimeMs });
+
+    await pause(2_500);
+    expect(await client.add('192.0.2.2')).toBe(SUCCESS);
+    client.close();
+    await daemon.kill();
+    await pause(2_000);
+    // A file cannot know the time.
+    expect(await lookup(daemon.mapPath, '192.0.2.1')).toBeDefined();
+    const ended = await expire(daemon);
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
+    expect([...(await dump(daemon.mapPath)).keys()]).toEqual(['192.0.2.2']);
+    await pause(2_500);
+    expect((await expire(daemon)).code).toBe(0);
+    expect((await dump(daemon.mapPath)).size).toBe(0);
+
+    const again = await Daemon.start({ directory: daemon.directory });
+    expect((await dump(again.mapPath)).size).toBe(0);
+    await again.stop();
+  }, 60_000);
+
+  test('a machine where the daemon has never run is no error', async () => {
+    const directory = newDirectory('never');
+    const file = path.join(directory, 'dracd.toml');
+    writeFileSync(
+      file,
+      `[store]\ndirectory = "${directory}/journal"\n[[exports]]\nformat = "lmdb"\npath = "${directory}/relay.lmdb"\n`,
+    );
+    const ended = await run([process.execPath, MAIN, '--config', file, '--expire-map']);
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
+  });
+});

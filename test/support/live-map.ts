@@ -1,0 +1,96 @@
+/**
+ * live-map - a live map in a directory of its own, with what a test asks of it
+ */
+import path from 'node:path';
+import type { ClientAddress } from '../../src/core/address.js';
+import type { Fault } from '../../src/core/fault.js';
+import type { Grant } from '../../src/core/grant.js';
+import type { MapChange } from '../../src/core/ledger.js';
+import type { LiveMapOptions, OpenLiveMap } from '../../src/exports/format.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import type { Log, LogLevel } from '../../src/runtime/log.js';
+import { newDirectory, until } from './processes.js';
+
+export const EXPIRES_AT = 1_790_000_000_001;
+/** What stands in the map for EXPIRES_AT: never a second too early. */
+export const VALUE = '1790000001';
+
+export function grant(client: string, expiresAt = EXPIRES_AT): Grant {
+  return { client: client as ClientAddress, expiresAt, reporter: '127.0.0.1' as ClientAddress };
+}
+
+/** n different clients, 10.0.0.0 upwards, in an order that is not the map's. */
+export function grants(n: number): Grant[] {
+  return Array.from({ length: n }, (_, i) => grant(`10.${i & 255}.${(i >> 8) & 255}.${i >> 16}`));
+}
+
+export interface Said {
+  readonly level: LogLevel;
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A log that keeps what it is told. */
+export function recordingLog(): { log: Log; said: Said[] } {
+  const said: Said[] = [];
+  const say =
+    (level: LogLevel) =>
+    (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      said.push({ level, event, fields });
+    };
+  return { said, log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') } };
+}
+
+/** One map under test. The snapshot is `live`, which a test may change. */
+export class MapBench {
+  readonly directory = newDirectory('map');
+  readonly path = path.join(this.directory, 'relay.lmdb');
+  readonly said: Said[];
+  readonly live: Grant[];
+  readonly map: OpenLiveMap;
+
+  constructor(
+    create: (options: LiveMapOptions) => OpenLiveMap,
+    options: Partial<LiveMapOptions> & { readonly live?: readonly Grant[] } = {},
+  ) {
+    const { log, said } = recordingLog();
+    this.said = said;
+    this.live = [...(options.live ?? [])];
+    const snapshot = (): Iterable<Grant> => this.live;
+    this.map = create({ path: this.path, mode: 0o644, clock: systemClock, log, snapshot, ...options });
+  }
+
+  /** Resolves with the Fault, or with nothing when the change was made. */
+  apply(change: Partial<MapChange>): Promise<Fault | undefined> {
+    return new Promise((resolve) => {
+      this.map.apply({ put: [], remove: [], ...change }, resolve);
+    });
+  }
+
+  put(...clients: string[]): Promise<Fault | undefined> {
+    return this.apply({ put: clients.map((client) => grant(client)) });
+  }
+
+  remove(...clients: string[]): Promise<Fault | undefined> {
+    return this.apply({ remove: clients as ClientAddress[] });
+  }
+
+  heard(level: LogLevel, event: string): Said[] {
+    return this.said.filter((line) => line.level === level && line.event === event);
+  }
+
+  /** One tick, and the build that it starts, if any. */
+  async tickAndSettle(): Promise<void> {
+    this.map.tick();
+    await this.apply({});
+  }
+
+  /** Waits until the map has been built anew n times in all. */
+  async built(n: number): Promise<void> {
+    await until(
+      `the map is built anew ${n} times`,
+      5_000,
+      () => this.heard('info', 'map: built anew').length >= n,
+    );
+  }
+}
