@@ -1,8 +1,9 @@
 /**
  * clock - the only place that asks what time it is and sets timers
  *
- * Everything else is handed a Clock, so that a test can hold time still. Timers never keep the
- * process alive: what keeps a daemon alive is its open doors.
+ * Everything else is handed a Clock, so that a test can hold time still. A timer that comes
+ * again never keeps the process alive (what does is its open doors); one that comes once does, because
+ * something waits for it.
  */
 
 /** A timer that can be stopped; stopping twice is harmless. */
@@ -32,7 +33,6 @@ export const systemClock: Clock = {
   },
   after: (ms, fn) => {
     const timer = setTimeout(fn, ms);
-    timer.unref();
     return {
       stop: () => {
         clearTimeout(timer);

@@ -23,14 +23,12 @@ import type { Grant } from '../core/grant.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { DirectoryLock } from './directory.js';
-import { lockDirectory, prepareDirectory } from './directory.js';
+import { directoryExists, lockDirectory, prepareDirectory } from './directory.js';
 import { GroupEncoder, HEADER_BYTES } from './frame.js';
 import type { RecoveredSegment, Recovery } from './recover.js';
 import { recover } from './recover.js';
 import type { Files } from './segment.js';
 import { Segment, cutFile, damagedName, nodeFiles, segmentName, settle } from './segment.js';
-
-export { readGrants } from './recover.js';
 
 const SEGMENT_BYTES = 67_108_864;
 /** A segment is in use for this part of a lease, so that the dead weight on disk stays a fraction of the live. */
@@ -38,6 +36,9 @@ const SEGMENT_SHARE_OF_LEASE = 4;
 const MIN_SEGMENT_AGE_MS = 10_000;
 const DELETE_MARGIN_MS = 60_000;
 const RETRY_MS = 1_000;
+/** How long a start waits for the directory: the one-shot that expires maps holds it for a moment. */
+const LOCK_PATIENCE_MS = 2_000;
+const LOCK_TRY_EVERY_MS = 100;
 /** Errors of a full disk. */
 const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
@@ -47,6 +48,8 @@ export interface JournalOptions {
   readonly durability: 'disk' | 'memory';
   /** The longest lease, milliseconds. */
   readonly lifetimeMs: number;
+  /** Remove what earlier runs have left instead of giving it back. */
+  readonly forgetAll?: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** The file system, unless a test has another. */
@@ -96,13 +99,14 @@ export class Journal {
   static async open(options: JournalOptions): Promise<{ journal: Journal; grants: Grant[] }> {
     const { directory, lifetimeMs, clock, log } = options;
     prepareDirectory(directory);
-    const lock = lockDirectory(directory);
+    const lock = await lockPatiently(directory, clock);
     try {
       const recovery = recover({ directory, now: clock.wall(), lifetimeMs, log });
       const journal = new Journal(options, lock, recovery);
-      await journal.#tidy(recovery.segments);
+      if (options.forgetAll === true) await journal.#forget(recovery.segments);
+      else await journal.#tidy(recovery.segments);
       await journal.#begin();
-      return { journal, grants: recovery.grants };
+      return { journal, grants: options.forgetAll === true ? [] : recovery.grants };
     } catch (error) {
       lock.release();
       throw error;
@@ -161,6 +165,10 @@ export class Journal {
     return this.#closed;
   }
 
+  #busy(): boolean {
+    return this.#inFlight !== undefined;
+  }
+
   #refusal(): Fault {
     return new Fault(
       'STORE',
@@ -189,7 +197,7 @@ export class Journal {
       fault = new Fault('STORE', `journal: ${this.#degraded}`, error);
     }
     done?.(fault);
-    if (this.#inFlight === undefined) this.#idle?.();
+    if (!this.#busy()) this.#idle?.();
   }
 
   /** Puts the prepared segment in use, if there is one and no commit is in the old one. */
@@ -270,6 +278,19 @@ export class Journal {
     }
   }
 
+  /** Removes every segment; one that cannot be removed would bring its grants back, so it stops the start. */
+  async #forget(segments: readonly RecoveredSegment[]): Promise<void> {
+    for (const { file } of segments) {
+      try {
+        await settle((done) => {
+          this.#files.unlink(file, done);
+        });
+      } catch (error) {
+        throw new Fault('STORE', `cannot remove the journal segment ${file}: ${reasonOf(error)}`, error);
+      }
+    }
+  }
+
   #deadline(latestExpiry: number): number {
     const { clock, lifetimeMs } = this.#options;
     const remaining = latestExpiry + DELETE_MARGIN_MS - clock.wall();
@@ -327,5 +348,44 @@ export class Journal {
     this.#next = undefined;
     await Promise.all([...this.#chores, ...open.map((segment) => segment.retire())]);
     this.#lock.release();
+  }
+}
+
+async function lockPatiently(directory: string, clock: Clock): Promise<DirectoryLock> {
+  for (let waited = 0; ; waited += LOCK_TRY_EVERY_MS) {
+    try {
+      return lockDirectory(directory);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'LOCKED' || waited >= LOCK_PATIENCE_MS) throw error;
+    }
+    await new Promise<void>((resolve) => {
+      clock.after(LOCK_TRY_EVERY_MS, resolve);
+    });
+  }
+}
+
+/**
+ * What a journal holds while no daemon uses it, and the lock on it: no daemon starts before release.
+ * Changes nothing. No directory: no grants. Throws Fault LOCKED when a daemon runs, Fault STORE.
+ */
+export function readJournal(options: {
+  readonly directory: string;
+  readonly lifetimeMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}): { grants: Grant[]; release: () => void } {
+  const { directory, lifetimeMs, clock, log } = options;
+  if (!directoryExists(directory)) return { grants: [], release: () => undefined };
+  const lock = lockDirectory(directory);
+  try {
+    return {
+      grants: recover({ directory, now: clock.wall(), lifetimeMs, log }).grants,
+      release: () => {
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
   }
 }

@@ -16,8 +16,7 @@ import fs from 'node:fs';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Grant } from '../core/grant.js';
 import type { Log } from '../runtime/log.js';
-import { silentLog } from '../runtime/log.js';
-import { directoryExists, listDirectory } from './directory.js';
+import { listDirectory } from './directory.js';
 import { FORMAT_VERSION, GrantCollector, HEADER_BYTES, frameEnd, headerVersion } from './frame.js';
 
 /** More than a segment can hold: it is full at a quarter of this, checked once a second. */
@@ -188,14 +187,4 @@ export function recover(options: RecoverOptions): Recovery {
     return { file, latestExpiry, end, state, keep };
   });
   return { grants: collector.grants(), segments, nextNumber: listing.lastNumber + 1 };
-}
-
-/**
- * The grants that a journal directory holds now, without locking or changing anything: none when the
- * directory is missing. A daemon may be writing meanwhile: what it has acknowledged before is in it.
- * Throws Fault STORE.
- */
-export function readGrants(directory: string, now: number, lifetimeMs: number): Grant[] {
-  if (!directoryExists(directory)) return [];
-  return recover({ directory, now, lifetimeMs, log: silentLog }).grants;
 }
