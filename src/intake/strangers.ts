@@ -38,24 +38,32 @@ export class Strangers {
     this.#log = options.log;
   }
 
-  /** Notes a report by a stranger; answers whether the rate allows a UDP reply to it. */
-  note(address: ClientAddress): boolean {
+  /** Whether the rate allows one more UDP reply to a stranger; one that it allows counts. */
+  mayAnswer(address: ClientAddress): boolean {
     const now = this.#clock.mono();
+    const stranger = this.#remember(address, now);
+    if (now >= stranger.secondEnds) {
+      stranger.secondEnds = now + SECOND_MS;
+      stranger.answers = 0;
+    }
+    if (stranger.answers >= ANSWERS_A_SECOND) return false;
+    stranger.answers += 1;
+    return true;
+  }
+
+  #remember(address: ClientAddress, now: number): Stranger {
     let stranger = this.#known.get(address);
     if (stranger === undefined) {
       stranger = { secondEnds: now + SECOND_MS, answers: 0, nextLine: now, suppressed: 0 };
       this.#known.set(address, stranger);
     }
-    this.#tell(address, stranger, now);
-    if (now >= stranger.secondEnds) {
-      stranger.secondEnds = now + SECOND_MS;
-      stranger.answers = 0;
-    }
-    stranger.answers += 1;
-    return stranger.answers <= ANSWERS_A_SECOND;
+    return stranger;
   }
 
-  #tell(address: ClientAddress, stranger: Stranger, now: number): void {
+  /** Tells of what a stranger sent and was refused, within the bounds above. */
+  tell(address: ClientAddress): void {
+    const now = this.#clock.mono();
+    const stranger = this.#remember(address, now);
     if (now >= this.#minuteEnds) {
       this.#minuteEnds = now + LINE_EVERY_MS;
       this.#lines = 0;
@@ -65,7 +73,7 @@ export class Strangers {
       return;
     }
     this.#lines += 1;
-    this.#log.warn('rpc: report from a stranger refused', {
+    this.#log.warn('rpc: a stranger was refused', {
       sender: address,
       suppressed: stranger.suppressed,
     });

@@ -37,8 +37,8 @@ const MIN_SEGMENT_AGE_MS = 10_000;
 const DELETE_MARGIN_MS = 60_000;
 const RETRY_MS = 1_000;
 /** How long a start waits for the directory: the one-shot that expires maps holds it for a moment. */
-const LOCK_PATIENCE_MS = 2_000;
-const LOCK_TRY_EVERY_MS = 100;
+const LOCK_PATIENCE_MS = 500;
+const LOCK_TRY_EVERY_MS = 50;
 /** Errors of a full disk. */
 const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 

@@ -171,7 +171,7 @@ export function toUniversal(host: string, port: number): string {
 const UNIVERSAL = /^(.+)\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
 /** The characters of IPv6 text, and perhaps a zone. Whether the address is one, the address parser tells. */
-const IPV6 = /^(?=[^%]*:)[0-9A-Fa-f:.]+(?:%[\w-]+)?$/;
+const IPV6 = /^(?=[^%]*:)[0-9A-Fa-f:.]+(?:%[\w.-]+)?$/;
 
 /** Host and port of a universal address that toUniversal could have written; undefined for any other text. */
 export function fromUniversal(text: string): { host: string; port: number } | undefined {

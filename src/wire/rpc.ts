@@ -4,7 +4,8 @@
  * Purpose: bytes of one message (a datagram, or a record of wire/record) to an RpcCall, or to the reply that
  *   RFC 5531 prescribes for a call that cannot be accepted; and every reply that a server of ours gives.
  * Promise: decodeCall is total: it never throws. Credentials are checked for their form and then forgotten:
- *   no decision is ever taken on them. A call's argument is a view of the message, not a copy.
+ *   no decision is ever taken on them. A call's argument is a view of the message, not a copy. A refusal is
+ *   never larger than the message that it answers.
  * Limits: 400 bytes of credential and of verifier (RFC 5531 section 8.2); an AUTH_SYS machine name of 255
  *   bytes and 16 further groups (Appendix A). A credential or verifier over 400 bytes gets no answer.
  * Errors: decodeReply and encodeCall throw Malformed. Reply encoders expect numbers from 0 to 2^32 - 1.
@@ -42,8 +43,6 @@ export const MAX_MACHINE_NAME = 255;
 /** Groups after the first in an AUTH_SYS credential. */
 export const MAX_GIDS = 16;
 
-/** xid, message type and RPC version: what is needed to answer an RPC version that is not ours. */
-const VERSION_END = 12;
 /** xid, type, RPC version, program, version, procedure: the credential follows. */
 const CREDENTIAL_START = 24;
 /** The five words of the smallest AUTH_SYS body: stamp, name length, uid, gid, number of groups. */
@@ -92,7 +91,8 @@ export type Reply =
 
 /** Reads a message as a server does. Never throws; see Decoded. RFC 5531 section 9. */
 export function decodeCall(bytes: Uint8Array): Decoded {
-  if (bytes.length < VERSION_END) return { kind: 'drop', reason: 'header too short' };
+  // Shorter ones are not answered whatever they say: the refusal of their RPC version would be larger than they are.
+  if (bytes.length < CREDENTIAL_START) return { kind: 'drop', reason: 'header too short' };
   if (wordAt(bytes, 4) !== MsgType.CALL) return { kind: 'drop', reason: 'not a call' };
   const xid = wordAt(bytes, 0);
   if (wordAt(bytes, 8) !== RPC_VERSION) {

@@ -1,0 +1,159 @@
+/**
+ * rpc-udp - RPC calls in datagrams
+ *
+ * Promise: the reply to a call leaves from the socket, and so from the address, that was asked. A sender
+ * that is no reporter is answered within the rate of strangers.ts; when strangers are not to be answered,
+ * only those on this host are (rpcinfo, the daemon's own self-check).
+ *
+ * Limits: a datagram longer than MAX_RECORD_BYTES is dropped. Nothing is ever sent to a port where answering
+ * services live (REFLECTING_PORTS) or to one of our own sockets, so that two servers cannot be set to talk
+ * to each other for ever. RECEIVE_BUFFER_BYTES hold a burst of 512 calls and more, if the kernel's
+ * net.core.rmem_max allows.
+ */
+import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
+import type { ClientAddress } from '../core/address.js';
+import { parseAddress } from '../core/address.js';
+import type { Counters } from '../runtime/counters.js';
+import { MAX_RECORD_BYTES } from '../wire/record.js';
+import type { Door, Opener } from './doors.js';
+import { familyOf, withoutZone } from './host-addresses.js';
+import type { Peer, RpcProgram } from './rpc-program.js';
+import type { Strangers } from './strangers.js';
+
+export const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Reserved, echo, daytime, chargen, domain, sunrpc, ntp: services that answer whatever they are sent. */
+export const REFLECTING_PORTS: ReadonlySet<number> = new Set([0, 7, 13, 19, 53, 111, 123]);
+
+export interface RpcUdpOptions {
+  readonly program: Pick<RpcProgram, 'take'>;
+  readonly believes: (address: ClientAddress) => boolean;
+  readonly isOwn: (address: ClientAddress) => boolean;
+  readonly strangers: Pick<Strangers, 'mayAnswer' | 'tell'>;
+  /** Whether strangers get answers at all. */
+  readonly answerStrangers: boolean;
+  readonly counters: Counters;
+}
+
+/** An address in numbers needs no resolver, and no detour through one for each datagram. */
+function numeric(
+  address: string,
+  _options: unknown,
+  callback: (error: Error | null, address: string, family: number) => void,
+): void {
+  callback(null, address, familyOf(address));
+}
+
+/** The sender of one datagram. */
+class UdpPeer implements Peer {
+  readonly transport = 'udp';
+  readonly sender: ClientAddress;
+  readonly port: number;
+  readonly #socket: Socket;
+  readonly #address: string;
+
+  constructor(socket: Socket, sender: ClientAddress, remote: RemoteInfo) {
+    this.#socket = socket;
+    this.sender = sender;
+    this.port = remote.port;
+    this.#address = remote.address;
+  }
+
+  reply(bytes: Uint8Array): void {
+    try {
+      this.#socket.send(bytes, this.port, this.#address);
+    } catch {
+      // The socket was closed while the disk was waited for; the client asks again.
+    }
+  }
+
+  refuse(): void {
+    // Silence.
+  }
+}
+
+export class RpcUdp {
+  readonly #options: RpcUdpOptions;
+  /** The last sender as it was spelled: a busy reporter is parsed once. */
+  #spelled = '';
+  #sender: ClientAddress | undefined;
+
+  constructor(options: RpcUdpOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a door on one address. */
+  readonly open: Opener = (address, port) =>
+    new Promise((resolve, reject) => {
+      const socket = createSocket({
+        type: familyOf(address) === 6 ? 'udp6' : 'udp4',
+        ipv6Only: familyOf(address) === 6,
+        recvBufferSize: RECEIVE_BUFFER_BYTES,
+        lookup: numeric,
+      });
+      socket.once('error', (error) => {
+        socket.close();
+        reject(error);
+      });
+      socket.bind({ port, address, exclusive: true }, () => {
+        resolve(this.#serve(socket, address));
+      });
+    });
+
+  #serve(socket: Socket, address: string): Door {
+    const { port } = socket.address();
+    socket.removeAllListeners('error').on('error', () => {
+      this.#options.counters.add('rpc.udp.send-errors');
+    });
+    socket.on('message', (message, remote) => {
+      this.#receive(socket, port, { message, remote });
+    });
+    let closed = false;
+    return {
+      transport: 'udp',
+      address,
+      port,
+      close: () => {
+        if (!closed) socket.close();
+        closed = true;
+      },
+    };
+  }
+
+  #receive(socket: Socket, ownPort: number, datagram: { message: Uint8Array; remote: RemoteInfo }): void {
+    const { message, remote } = datagram;
+    const { counters, program } = this.#options;
+    counters.add('rpc.udp.datagrams');
+    if (message.length > MAX_RECORD_BYTES) {
+      counters.add('rpc.udp.oversize');
+      return;
+    }
+    const sender = this.#senderOf(remote.address);
+    if (sender === undefined || REFLECTING_PORTS.has(remote.port) || this.#isOurs(sender, remote, ownPort)) {
+      counters.add('rpc.udp.unanswerable');
+      return;
+    }
+    if (!this.#mayCall(sender)) return;
+    program.take(message, new UdpPeer(socket, sender, remote));
+  }
+
+  #isOurs(sender: ClientAddress, remote: RemoteInfo, ownPort: number): boolean {
+    return remote.port === ownPort && this.#options.isOwn(sender);
+  }
+
+  #mayCall(sender: ClientAddress): boolean {
+    const { answerStrangers, believes, counters, isOwn, strangers } = this.#options;
+    if (believes(sender)) return true;
+    if ((answerStrangers || isOwn(sender)) && strangers.mayAnswer(sender)) return true;
+    counters.add('rpc.udp.strangers-unanswered');
+    strangers.tell(sender);
+    return false;
+  }
+
+  #senderOf(spelled: string): ClientAddress | undefined {
+    if (spelled !== this.#spelled) {
+      this.#spelled = spelled;
+      this.#sender = parseAddress(withoutZone(spelled));
+    }
+    return this.#sender;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * rpc - the RPC intake: doors, rpcbind and the probe for forwarded calls, composed
+ *
+ * start opens every door, registers with rpcbind and proves whether rpcbind forwards, in this order; it
+ * resolves when reports are taken. Meanwhile and later the host's addresses are looked at every
+ * HOST_EVERY_MS, rpcbind every RPCBIND_EVERY_MS, and forwarding every PROBE_EVERY_MS and after each
+ * registration. stop withdraws the registration, closes the doors and lets what was taken be answered.
+ *
+ * Errors: Fault LISTEN, Fault RPCBIND (rpcbind = "required").
+ */
+import { createSocket } from 'node:dgram';
+import type { ClientAddress } from '../core/address.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import type { Counters } from '../runtime/counters.js';
+import type { Log } from '../runtime/log.js';
+import { Doors } from './doors.js';
+import { Forwarding, type ProbeSocket } from './forwarding.js';
+import { type Family, type HostAddresses, familyOf } from './host-addresses.js';
+import type { Authorizer, Intake } from './intake.js';
+import { Registration, type RegistrationState, type RpcbindMode } from './registration.js';
+import { RpcProgram } from './rpc-program.js';
+import { RpcTcp } from './rpc-tcp.js';
+import { RpcUdp } from './rpc-udp.js';
+import { type NetId, Rpcbind } from './rpcbind.js';
+import { Strangers } from './strangers.js';
+
+const HOST_EVERY_MS = 5_000;
+const RPCBIND_EVERY_MS = 10_000;
+const PROBE_EVERY_MS = 60_000;
+
+export interface RpcIntakeOptions {
+  readonly addresses: readonly string[];
+  readonly udp: boolean;
+  readonly tcp: boolean;
+  /** 0: any, the same for all doors. */
+  readonly port: number;
+  readonly rpcbind: RpcbindMode;
+  /** Whether UDP calls of strangers are answered. */
+  readonly strangers: 'answer' | 'silent';
+  readonly authorizer: Authorizer;
+  readonly believes: (address: ClientAddress) => boolean;
+  readonly host: HostAddresses;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class RpcIntake implements Intake {
+  readonly #options: RpcIntakeOptions;
+  readonly #doors: Doors;
+  readonly #tcp: RpcTcp;
+  readonly #forwarding: Forwarding;
+  readonly #registration: Registration;
+  readonly #timers: Timer[] = [];
+
+  constructor(options: RpcIntakeOptions) {
+    this.#options = options;
+    const { addresses, believes, clock, counters, host, log, port } = options;
+    const isOwn = (address: ClientAddress): boolean => host.has(address);
+    const strangers = new Strangers({ clock, log });
+    this.#forwarding = new Forwarding({ isOwn, openSocket: openProbeSocket, clock, log });
+    const program = new RpcProgram({
+      authorizer: options.authorizer,
+      forwarding: this.#forwarding,
+      strangers,
+      counters,
+      log,
+    });
+    const answerStrangers = options.strangers === 'answer';
+    const udp = new RpcUdp({ program, believes, isOwn, strangers, answerStrangers, counters });
+    this.#tcp = new RpcTcp({ program, believes, counters, clock });
+    const openers = {
+      ...(options.udp ? { udp: udp.open } : {}),
+      ...(options.tcp ? { tcp: this.#tcp.open } : {}),
+    };
+    this.#doors = new Doors({ openers, addresses, port, host, log });
+    this.#registration = new Registration({
+      mode: options.rpcbind,
+      rpcbind: new Rpcbind({ clock }),
+      doors: () => ({ netids: this.#netids(), port: this.#doors.port }),
+      clock,
+      log,
+    });
+  }
+
+  /** The one port number of all doors. */
+  get port(): number {
+    return this.#doors.port;
+  }
+
+  /** The addresses that have a door. */
+  get addresses(): string[] {
+    return [...new Set(this.#doors.list().map(({ address }) => address))];
+  }
+
+  get registration(): RegistrationState {
+    return this.#registration.state;
+  }
+
+  async start(): Promise<void> {
+    const { clock, host } = this.#options;
+    try {
+      await this.#doors.open();
+      await this.#registration.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    await this.#probe();
+    const every = (ms: number, fn: () => void): void => {
+      this.#timers.push(clock.every(ms, fn));
+    };
+    every(HOST_EVERY_MS, () => {
+      host.refresh();
+      void this.#doors.follow();
+    });
+    every(RPCBIND_EVERY_MS, () => {
+      void this.#look();
+    });
+    every(PROBE_EVERY_MS, () => {
+      void this.#probe();
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) timer.stop();
+    this.#forwarding.stop();
+    // First the way to us, then the doors: nobody is sent to a door that is closed.
+    await this.#registration.stop();
+    this.#doors.close();
+    await this.#tcp.stop();
+  }
+
+  async #look(): Promise<void> {
+    const registered = await this.#registration.look();
+    if (registered || this.#forwarding.state === 'unknown') await this.#probe();
+  }
+
+  /** Only what is registered can be forwarded to. */
+  async #probe(): Promise<void> {
+    const families = this.#netids()
+      .filter((netid): netid is 'udp' | 'udp6' => netid.startsWith('udp'))
+      .map((netid): Family => (netid === 'udp' ? 4 : 6));
+    const { state } = this.#registration;
+    if (families.length === 0 || state === 'off' || state === 'absent') this.#forwarding.assumeNone();
+    else await this.#forwarding.probe(families);
+  }
+
+  #netids(): NetId[] {
+    const netids = this.#doors
+      .list()
+      .map(({ transport, address }): NetId => (familyOf(address) === 6 ? `${transport}6` : transport));
+    return [...new Set(netids)];
+  }
+}
+
+/** A socket of the system for the probe. What cannot be sent is a probe that is not answered. */
+function openProbeSocket(family: Family, onMessage: (message: Uint8Array) => void): ProbeSocket {
+  const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+  socket.on('error', () => undefined);
+  socket.on('message', onMessage);
+  return {
+    send: (message, port, address) => {
+      socket.send(message, port, address);
+    },
+    close: () => {
+      socket.close();
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * rpcbind - what is said to this host's rpcbind, through its unix socket
+ *
+ * Through the socket rpcbind learns our uid from the kernel and makes it the owner of what we register:
+ * no other user can then remove or replace it, as any could if we registered over the network.
+ *
+ * Errors: Fault UNREACHABLE when nobody listens (rpcbind does not run), Fault TIMEOUT when it does not
+ * answer within ANSWER_MS, Fault RPCBIND when it answers with anything but a result.
+ * Source: RFC 1833 section 2 (version 4); record marking RFC 5531 section 11.
+ */
+import { connect } from 'node:net';
+import { Fault, reasonOf } from '../core/fault.js';
+import type { Clock } from '../runtime/clock.js';
+import { PROGRAM } from '../wire/drac.js';
+import {
+  PORTMAP_PROGRAM,
+  Rpcb4,
+  decodeAddress,
+  decodeDone,
+  encodeRpcb,
+  fromUniversal,
+  toUniversal,
+} from '../wire/portmap.js';
+import { RecordReader, encodeRecords } from '../wire/record.js';
+import { type Reply, decodeReply, encodeCall } from '../wire/rpc.js';
+
+export const RPCBIND_SOCKET = '/run/rpcbind.sock';
+export const ANSWER_MS = 1_000;
+const RPCBIND_VERSION = 4;
+
+/** One thing to register: a version of our program on a transport. */
+export interface Entry {
+  readonly version: number;
+  readonly netid: NetId;
+}
+
+/** RFC 5665 section 5.2, with the wildcard address that stands for "this host". */
+const WILDCARDS = { udp: '0.0.0.0', tcp: '0.0.0.0', udp6: '::', tcp6: '::' } as const;
+export type NetId = keyof typeof WILDCARDS;
+
+interface Call {
+  readonly procedure: number;
+  readonly entry: Entry;
+  readonly port: number;
+}
+
+export interface RpcbindOptions {
+  readonly clock: Clock;
+  /** Where rpcbind listens; RPCBIND_SOCKET unless a test says otherwise. */
+  readonly socket?: string;
+}
+
+export class Rpcbind {
+  readonly #clock: Clock;
+  readonly #path: string;
+  #xid = 0;
+
+  constructor(options: RpcbindOptions) {
+    this.#clock = options.clock;
+    this.#path = options.socket ?? RPCBIND_SOCKET;
+  }
+
+  /** The registered port of each entry; undefined where nothing is registered. */
+  async ports(entries: readonly Entry[]): Promise<(number | undefined)[]> {
+    const results = await this.#call(entries.map((entry) => ({ procedure: Rpcb4.GETADDR, entry, port: 0 })));
+    return results.map((result) => fromUniversal(decodeAddress(result))?.port);
+  }
+
+  /** Registers each entry; answers which rpcbind accepted. It refuses one that is registered already. */
+  async set(entries: readonly Entry[], port: number): Promise<boolean[]> {
+    const results = await this.#call(entries.map((entry) => ({ procedure: Rpcb4.SET, entry, port })));
+    return results.map(decodeDone);
+  }
+
+  /** Removes each entry that is our user's; answers which rpcbind removed. */
+  async unset(entries: readonly Entry[]): Promise<boolean[]> {
+    const results = await this.#call(entries.map((entry) => ({ procedure: Rpcb4.UNSET, entry, port: 0 })));
+    return results.map(decodeDone);
+  }
+
+  /** Sends all calls on one connection and resolves with their results, in order. */
+  #call(calls: readonly Call[]): Promise<Uint8Array[]> {
+    if (calls.length === 0) return Promise.resolve([]);
+    return new Promise((resolve, reject) => {
+      const first = this.#xid + 1;
+      this.#xid += calls.length;
+      const results = new Map<number, Uint8Array>();
+      const reader = new RecordReader();
+      const socket = connect(this.#path);
+      const timer = this.#clock.after(ANSWER_MS, () => {
+        end(() => {
+          reject(new Fault('TIMEOUT', `rpcbind at ${this.#path} does not answer`));
+        });
+      });
+      const end = (settle: () => void): void => {
+        timer.stop();
+        socket.destroy();
+        settle();
+      };
+      const fail = (fault: Fault): void => {
+        end(() => {
+          reject(fault);
+        });
+      };
+      socket.on('connect', () => {
+        socket.write(encodeRecords(calls.map((call, index) => message(call, first + index))));
+      });
+      socket.on('data', (chunk) => {
+        try {
+          for (const record of reader.push(chunk)) take(results, decodeReply(record));
+        } catch (error) {
+          fail(new Fault('RPCBIND', `rpcbind at ${this.#path}: ${reasonOf(error)}`, error));
+          return;
+        }
+        if (results.size < calls.length) return;
+        end(() => {
+          resolve([...results].sort(([a], [b]) => a - b).map(([, result]) => result));
+        });
+      });
+      socket.on('error', (error) => {
+        fail(new Fault('UNREACHABLE', `rpcbind at ${this.#path}: ${reasonOf(error)}`, error));
+      });
+      socket.on('close', () => {
+        fail(new Fault('UNREACHABLE', `rpcbind at ${this.#path} closed the connection`));
+      });
+    });
+  }
+}
+
+function message({ procedure, entry, port }: Call, xid: number): Uint8Array {
+  const argument = encodeRpcb({
+    program: PROGRAM,
+    version: entry.version,
+    netid: entry.netid,
+    address: procedure === Rpcb4.SET ? toUniversal(WILDCARDS[entry.netid], port) : '',
+    // rpcbind takes the owner from the kernel.
+    owner: '',
+  });
+  return encodeCall({ xid, program: PORTMAP_PROGRAM, version: RPCBIND_VERSION, procedure, argument });
+}
+
+function take(results: Map<number, Uint8Array>, reply: Reply): void {
+  if (reply.kind !== 'success') throw new Error(`refused the call (${reply.kind} ${reply.stat})`);
+  results.set(reply.xid, reply.result);
+}
