@@ -80,7 +80,8 @@ export class Registration {
       return await this.#restore();
     } catch (error) {
       this.#enter('absent', () => {
-        this.#options.log.warn('rpcbind: does not answer; clients must be told the port', {
+        const level = this.#told ? 'warn' : 'info';
+        this.#options.log[level]('rpcbind: does not answer; clients must be told the port', {
           error: reasonOf(error),
         });
       });
@@ -158,8 +159,8 @@ export class Registration {
 
   #enter(state: RegistrationState, tell: () => void): void {
     if (this.#state === state && this.#told) return;
-    this.#told = true;
     this.#state = state;
     tell();
+    this.#told = true;
   }
 }

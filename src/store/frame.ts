@@ -77,7 +77,6 @@ function writeAddress(bytes: Buffer, at: number, address: ClientAddress): number
 export class GroupEncoder {
   #bytes = Buffer.allocUnsafe(SMALLEST_BUFFER_BYTES);
   #length = 0;
-  #latestExpiry = 0;
 
   /** The encoded group, and after pad() its zeros. Valid until the next encode or pad. */
   get bytes(): Buffer {
@@ -89,15 +88,9 @@ export class GroupEncoder {
     return this.#length;
   }
 
-  /** The largest expiresAt in the group, epoch milliseconds. */
-  get latestExpiry(): number {
-    return this.#latestExpiry;
-  }
-
   encode(grants: readonly Grant[]): void {
     const frames = Math.ceil(grants.length / MAX_FRAME_ENTRIES);
     this.#length = 0;
-    this.#latestExpiry = 0;
     this.#reserve(grants.length * MAX_ENTRY_BYTES + frames * FRAME_HEADER_BYTES);
     for (let first = 0; first < grants.length; first += MAX_FRAME_ENTRIES) {
       this.#frame(grants, first);
@@ -133,7 +126,6 @@ export class GroupEncoder {
     at = writeAddress(bytes, at, grant.reporter);
     bytes.writeUInt16BE(Math.floor(expiresAt / TWO_32), at);
     bytes.writeUInt32BE(expiresAt % TWO_32, at + 2);
-    if (expiresAt > this.#latestExpiry) this.#latestExpiry = expiresAt;
     return at + EXPIRY_BYTES;
   }
 
@@ -187,7 +179,7 @@ class AddressReader {
   }
 
   shared(bytes: Buffer, at: number, length: number): ClientAddress {
-    const key = length === IPV4_BYTES ? bytes.readUInt32BE(at) : bytes.toString('latin1', at, at + length);
+    const key = length === IPV4_BYTES ? bytes.readInt32BE(at) : bytes.toString('latin1', at, at + length);
     let address = this.#known.get(key);
     if (address === undefined) {
       address = this.fresh(bytes, at, length);
@@ -206,7 +198,7 @@ export class GrantCollector {
   readonly #now: number;
   readonly #latest: number;
   readonly #addresses = new AddressReader();
-  readonly #grants = new Map<ClientAddress, Grant>();
+  readonly #grants = new Map<number | ClientAddress, { -readonly [Part in keyof Grant]: Grant[Part] }>();
 
   constructor(now: number, lifetimeMs: number) {
     this.#now = now;
@@ -225,12 +217,20 @@ export class GrantCollector {
       const expiresAt = bytes.readUInt16BE(expiryAt) * TWO_32 + bytes.readUInt32BE(expiryAt + 2);
       if (expiresAt > newest) newest = expiresAt;
       if (expiresAt > this.#now) {
-        const client = this.#addresses.fresh(bytes, at + 2, clientLength);
-        const known = this.#grants.get(client);
+        // A number costs less than a string, to make and to look up.
+        const key =
+          clientLength === IPV4_BYTES
+            ? bytes.readInt32BE(at + 2)
+            : this.#addresses.fresh(bytes, at + 2, clientLength);
+        const known = this.#grants.get(key);
         const end = Math.min(expiresAt, this.#latest);
-        if (known === undefined || known.expiresAt <= end) {
+        if (known === undefined) {
+          const client = typeof key === 'string' ? key : this.#addresses.fresh(bytes, at + 2, clientLength);
           const reporter = this.#addresses.shared(bytes, reporterAt + 1, reporterLength);
-          this.#grants.set(client, { client, expiresAt: end, reporter });
+          this.#grants.set(key, { client, expiresAt: end, reporter });
+        } else if (known.expiresAt <= end) {
+          known.expiresAt = end;
+          known.reporter = this.#addresses.shared(bytes, reporterAt + 1, reporterLength);
         }
       }
       at = expiryAt + EXPIRY_BYTES;

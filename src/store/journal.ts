@@ -6,9 +6,10 @@
  * one fdatasync a group, off the event loop.
  *
  * A grant lives for minutes, so the journal is the tail of a log: segments rotate by age and size, and
- * one is deleted when nothing in it can be alive. Its remaining time is measured with the monotonic
- * clock, never longer than a lease: a wall clock that jumps ahead and returns deletes nothing early,
- * and one that jumps back does not keep segments for ever.
+ * one is deleted when nothing in it can be alive: a lease after its last use, by the monotonic clock,
+ * so that a wall clock that jumps ahead and returns deletes nothing early, and one that jumps back does
+ * not keep segments for ever. A segment of an earlier run is kept until its grants are over by the wall
+ * clock at the start, and no longer than that lease.
  *
  * Errors: a failed write or fdatasync gives that group a Fault STORE and makes the journal degraded:
  * commits fail at once, the disk is not touched, until tick has opened a new segment. A segment that has
@@ -36,9 +37,6 @@ const SEGMENT_SHARE_OF_LEASE = 4;
 const MIN_SEGMENT_AGE_MS = 10_000;
 const DELETE_MARGIN_MS = 60_000;
 const RETRY_MS = 1_000;
-/** How long a start waits for the directory: the one-shot that expires maps holds it for a moment. */
-const LOCK_PATIENCE_MS = 500;
-const LOCK_TRY_EVERY_MS = 50;
 /** Errors of a full disk. */
 const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
@@ -54,6 +52,8 @@ export interface JournalOptions {
   readonly log: Log;
   /** The file system, unless a test has another. */
   readonly files?: Files;
+  /** When a segment is full, unless a test has another size. */
+  readonly segmentBytes?: number;
 }
 
 /** A segment that is only kept until its grants are over. */
@@ -99,7 +99,7 @@ export class Journal {
   static async open(options: JournalOptions): Promise<{ journal: Journal; grants: Grant[] }> {
     const { directory, lifetimeMs, clock, log } = options;
     prepareDirectory(directory);
-    const lock = await lockPatiently(directory, clock);
+    const lock = lockDirectory(directory);
     try {
       const recovery = recover({ directory, now: clock.wall(), lifetimeMs, log });
       const journal = new Journal(options, lock, recovery);
@@ -132,8 +132,9 @@ export class Journal {
       });
       return;
     }
-    this.#inFlight = done;
+    // Before anything is in flight: what cannot be encoded is a bug of the caller, and only his.
     this.#encoder.encode(grants);
+    this.#inFlight = done;
     segment.append(this.#encoder, (error) => {
       this.#settled(segment, error);
     });
@@ -216,7 +217,8 @@ export class Journal {
   #due(segment: Segment, mono: number): boolean {
     if (this.#since === undefined) return false;
     const age = Math.max(this.#options.lifetimeMs / SEGMENT_SHARE_OF_LEASE, MIN_SEGMENT_AGE_MS);
-    return segment.position >= SEGMENT_BYTES || mono - this.#since >= age;
+    const full = this.#options.segmentBytes ?? SEGMENT_BYTES;
+    return segment.position >= full || mono - this.#since >= age;
   }
 
   #create(): Promise<Segment> {
@@ -291,6 +293,7 @@ export class Journal {
     }
   }
 
+  /** For what an earlier run has left: of that only the wall clock knows how old it is. */
   #deadline(latestExpiry: number): number {
     const { clock, lifetimeMs } = this.#options;
     const remaining = latestExpiry + DELETE_MARGIN_MS - clock.wall();
@@ -299,7 +302,9 @@ export class Journal {
 
   #seal(segment: Segment): void {
     if (!segment.empty) {
-      this.#sealed.push({ file: segment.file, keep: false, deadline: this.#deadline(segment.latestExpiry) });
+      // Not by the wall clock: it may be ahead just now, and return.
+      const deadline = this.#options.clock.mono() + this.#options.lifetimeMs + DELETE_MARGIN_MS;
+      this.#sealed.push({ file: segment.file, keep: false, deadline });
     }
     this.#chore(segment.retire());
   }
@@ -348,19 +353,6 @@ export class Journal {
     this.#next = undefined;
     await Promise.all([...this.#chores, ...open.map((segment) => segment.retire())]);
     this.#lock.release();
-  }
-}
-
-async function lockPatiently(directory: string, clock: Clock): Promise<DirectoryLock> {
-  for (let waited = 0; ; waited += LOCK_TRY_EVERY_MS) {
-    try {
-      return lockDirectory(directory);
-    } catch (error) {
-      if (!(error instanceof Fault) || error.code !== 'LOCKED' || waited >= LOCK_PATIENCE_MS) throw error;
-    }
-    await new Promise<void>((resolve) => {
-      clock.after(LOCK_TRY_EVERY_MS, resolve);
-    });
   }
 }
 

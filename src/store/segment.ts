@@ -98,6 +98,11 @@ function openFile(files: Files, file: string, flags: number): Promise<number> {
   });
 }
 
+/** A file is written short when its room ends; what the rest would have met is the error of a full disk. */
+function shortWrite(written: number, wanted: number): Error {
+  return Object.assign(new Error(`short write: ${written} of ${wanted} bytes`), { code: 'ENOSPC' });
+}
+
 /** Names sort as their numbers do. */
 export function segmentName(number: number): string {
   return `${String(number).padStart(NAME_DIGITS, '0')}.journal`;
@@ -158,7 +163,6 @@ export class Segment {
   readonly #fd: number;
   #position = HEADER_BYTES;
   #allocated = ALLOCATION_BYTES;
-  #latestExpiry = 0;
   #failed = false;
 
   private constructor(options: SegmentOptions, fd: number) {
@@ -190,11 +194,6 @@ export class Segment {
     return this.#position === HEADER_BYTES;
   }
 
-  /** The largest expiresAt of an acknowledged frame, epoch milliseconds; 0 when there is none. */
-  get latestExpiry(): number {
-    return this.#latestExpiry;
-  }
-
   /** One write and one fdatasync; calls back once, asynchronously. The encoder must stay as it is until then. */
   append(group: GroupEncoder, done: (error?: Error) => void): void {
     if (this.#failed) throw new Error(`${this.file}: append after a failure`);
@@ -214,13 +213,12 @@ export class Segment {
       }
       this.#position = end;
       this.#allocated = allocated;
-      this.#latestExpiry = Math.max(this.#latestExpiry, group.latestExpiry);
       done();
     };
     const chunk = { bytes: group.bytes, length, position: this.#position };
     this.#files.write(this.#fd, chunk, (error, written) => {
       if (error !== null) finish(error);
-      else if (written !== length) finish(new Error(`short write: ${written} of ${length} bytes`));
+      else if (written !== length) finish(shortWrite(written, length));
       else if (this.#sync) this.#files.fdatasync(this.#fd, finish);
       else finish(null);
     });
@@ -254,7 +252,7 @@ export class Segment {
         else reject(error);
       });
     });
-    if (written !== bytes.length) throw new Error(`short write: ${written} of ${bytes.length} bytes`);
+    if (written !== bytes.length) throw shortWrite(written, bytes.length);
     if (!this.#sync) return;
     await settle((done) => {
       this.#files.fsync(this.#fd, done);

@@ -104,7 +104,7 @@ test('the checker sees a lost, an invented, a kept and a lengthened grant', () =
     faults(
       [
         ['192.0.2.1', end],
-        ['192.0.2.2', end],
+        ['192.0.2.22', end],
       ],
       now,
     ),

@@ -237,11 +237,11 @@ describe('a full disk', () => {
     expect(faultsOf(journal, await read(daemon.mapPath), LIFETIME_MS).slice(0, 5)).toEqual([]);
 
     for (const file of fillers) rmSync(file);
-    await until('an ADD succeeds again', 5_000, async () => (await client.add('192.0.2.2')) === SUCCESS);
+    await until('an ADD succeeds again', 5_000, async () => (await client.add('192.0.2.22')) === SUCCESS);
     const call = journal.sent('192.0.2.3');
     journal.replied(call, (await client.add('192.0.2.3')) ?? -1);
     expect(call.status).toBe(SUCCESS);
-    for (const address of ['192.0.2.1', '192.0.2.2']) journal.sent(address);
+    for (const address of ['192.0.2.1', '192.0.2.22']) journal.sent(address);
     client.close();
     expect(daemon.noise).toEqual([]);
     await daemon.kill();
@@ -265,8 +265,8 @@ describe('a full disk', () => {
     expect(journal.calls.filter((call) => call.status === SYSERR).length).toBeGreaterThan(0);
     rmSync(filler);
     const client = await UdpClient.open(daemon.port);
-    await until('an ADD succeeds again', 5_000, async () => (await client.add('192.0.2.2')) === SUCCESS);
-    journal.sent('192.0.2.2');
+    await until('an ADD succeeds again', 5_000, async () => (await client.add('192.0.2.22')) === SUCCESS);
+    journal.sent('192.0.2.22');
     client.close();
     expect(faultsOf(journal, await read(daemon.mapPath), LIFETIME_MS).slice(0, 5)).toEqual([]);
     await daemon.stop();

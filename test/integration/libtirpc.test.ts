@@ -120,7 +120,8 @@ describe('the stale-datagram attack', () => {
   });
 
   test('dracd answers GARBAGE_ARGS and grants nothing', async () => {
-    for (let time = 0; time < 20; time += 1) {
+    // A stranger is answered ten times a second; some of them went to the tests above.
+    for (let time = 0; time < 5; time += 1) {
       const { planting, short } = await staleDatagramAttack(daemon.port, '203.0.113.66');
       expect(planting).toBe(PERM);
       // MSG_ACCEPTED, verifier AUTH_NONE, GARBAGE_ARGS.

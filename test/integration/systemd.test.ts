@@ -173,7 +173,7 @@ describe('dracd --expire-map', () => {
     expect(statSync(daemon.mapPath)).toMatchObject({ ino: untouched.ino, mtimeMs: untouched.mtimeMs });
 
     await pause(2_500);
-    expect(await client.add('192.0.2.2')).toBe(SUCCESS);
+    expect(await client.add('192.0.2.22')).toBe(SUCCESS);
     client.close();
     await daemon.kill();
     await pause(2_000);
@@ -181,7 +181,7 @@ describe('dracd --expire-map', () => {
     expect(await lookup(daemon.mapPath, '192.0.2.1')).toBeDefined();
     const ended = await expire(daemon);
     expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
-    expect([...(await dump(daemon.mapPath)).keys()]).toEqual(['192.0.2.2']);
+    expect([...(await dump(daemon.mapPath)).keys()]).toEqual(['192.0.2.22']);
     await pause(2_500);
     expect((await expire(daemon)).code).toBe(0);
     expect((await dump(daemon.mapPath)).size).toBe(0);

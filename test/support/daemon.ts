@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { MAIN, childEnvironment, commandLine, descendants, newDirectory, pause, until } from './processes.js';
+import { MAIN, childEnvironment, commandLine, descendants, newDirectory, settlesWithin, until } from './processes.js';
 
 /** One line of the daemon's log. */
 export interface LogLine {
@@ -190,9 +190,8 @@ export class Daemon {
   async stop(): Promise<Exit & { readonly tookMs: number }> {
     const from = performance.now();
     this.signal('SIGTERM');
-    const over = await Promise.race([this.exited, pause(15_000)]);
-    if (over === undefined) throw new Error(`SIGTERM did not end it\n${this.said()}`);
-    return { ...over, tookMs: performance.now() - from };
+    if (!(await settlesWithin(this.exited, 15_000))) throw new Error(`SIGTERM did not end it\n${this.said()}`);
+    return { ...(await this.exited), tookMs: performance.now() - from };
   }
 
   /** SIGKILL, to the daemon and to a command before it; resolves when they are gone. */
@@ -201,8 +200,7 @@ export class Daemon {
       if (pid > 0) tryKill(pid);
     }
     // strace ends with what it traces; whatever else stands in front ends here.
-    const over = await Promise.race([this.exited.catch(() => true), pause(2_000)]);
-    if (over !== undefined) return;
+    if (await settlesWithin(this.exited, 2_000)) return;
     this.child.kill('SIGKILL');
     await this.exited;
   }

@@ -5,6 +5,7 @@
  * that after a crash one can say what must be in the map, what may be and what must not.
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
+import { pause } from './processes.js';
 import { PERM, SUCCESS } from './rpc-client.js';
 import type { RpcClient } from './rpc-client.js';
 
@@ -72,8 +73,11 @@ export async function load(options: LoadOptions): Promise<number> {
     while (!stopped()) {
       const call = journal.sent(next());
       const status = await client.add(call.address, limitMs);
-      if (status === undefined) unanswered += 1;
-      else {
+      if (status === undefined) {
+        unanswered += 1;
+        // A closed connection answers at once: without a pause nothing else would run.
+        await pause(20);
+      } else {
         journal.replied(call, status);
         options.onReply?.(status);
       }

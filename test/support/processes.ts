@@ -18,6 +18,23 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Waits for a promise at most ms milliseconds; answers whether it settled. */
+export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false);
+    }, ms);
+  });
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  const first = await Promise.race([settled, late]);
+  clearTimeout(timer);
+  return first;
+}
+
 /** Asks again every 20 ms until the answer is yes; throws, naming what was waited for, when ms have passed. */
 export async function until(what: string, ms: number, ask: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + ms;
@@ -27,9 +44,9 @@ export async function until(what: string, ms: number, ask: () => boolean | Promi
   }
 }
 
-/** A new directory that other users (Postfix) can walk through. */
+/** A new directory that other users (Postfix) can walk through; test/run removes them all at its end. */
 export function newDirectory(name: string): string {
-  const directory = mkdtempSync(path.join(tmpdir(), `dracd-${name}-`));
+  const directory = mkdtempSync(path.join(process.env['DRACD_TEST_DIRECTORY'] ?? tmpdir(), `dracd-${name}-`));
   // mkdtemp makes 0700.
   chmodSync(directory, 0o755);
   return directory;
