@@ -50,11 +50,10 @@ export class Registration {
 
   /** The first registration; what an earlier run of ours left behind is replaced. Rejects in mode 'required' only. */
   async start(): Promise<void> {
-    const { mode, rpcbind } = this.#options;
+    const { mode } = this.#options;
     if (mode === 'off') return;
     try {
-      // An entry of another owner stays, and is found by the look.
-      await rpcbind.unset(this.#wanted());
+      await this.#clear();
     } catch {
       // The look meets the same error and says so.
     }
@@ -64,6 +63,17 @@ export class Registration {
         this.#state === 'taken' ? 'see rpcinfo -s' : 'start rpcbind, or set [rpc] rpcbind = "auto"';
       throw new Fault('RPCBIND', `rpcbind is required and does not know us: ${this.#state}; ${cure}`);
     }
+  }
+
+  /** An entry of another user stays, unless we are root, and is found by the look. */
+  async #clear(): Promise<void> {
+    const { log, rpcbind } = this.#options;
+    const wanted = this.#wanted();
+    const ports = await rpcbind.ports(wanted);
+    const found = wanted.filter((_, index) => ports[index] !== undefined);
+    if (found.length === 0) return;
+    log.warn('rpcbind: entries from before are removed', { entries: found.map(nameOf) });
+    await rpcbind.unset(found);
   }
 
   /** Looks once; answers whether something had to be registered. Never rejects. One look at a time. */
@@ -137,7 +147,7 @@ export class Registration {
     if (taken.length > 0) {
       this.#enter('taken', () => {
         log.error('rpcbind: another program is registered in our place; its clients do not reach us', {
-          entries: taken.map(({ version, netid }) => `version ${version} ${netid}`),
+          entries: taken.map(nameOf),
           cure: 'stop that program, or remove its entry with rpcinfo -d 900101 1 and 2',
         });
       });
@@ -163,4 +173,8 @@ export class Registration {
     tell();
     this.#told = true;
   }
+}
+
+function nameOf({ version, netid }: Entry): string {
+  return `version ${version} ${netid}`;
 }

@@ -133,7 +133,8 @@ export class RpcIntake implements Intake {
 
   async #look(): Promise<void> {
     const registered = await this.#registration.look();
-    if (registered || this.#forwarding.state === 'unknown') await this.#probe();
+    // While anything is amiss each look is used to find out whether it still is.
+    if (registered || this.#forwarding.state !== 'direct') await this.#probe();
   }
 
   /** Only what is registered can be forwarded to. */

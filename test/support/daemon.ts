@@ -9,7 +9,15 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { MAIN, childEnvironment, commandLine, descendants, newDirectory, settlesWithin, until } from './processes.js';
+import {
+  MAIN,
+  childEnvironment,
+  commandLine,
+  descendants,
+  newDirectory,
+  settlesWithin,
+  until,
+} from './processes.js';
 
 /** One line of the daemon's log. */
 export interface LogLine {
@@ -190,7 +198,8 @@ export class Daemon {
   async stop(): Promise<Exit & { readonly tookMs: number }> {
     const from = performance.now();
     this.signal('SIGTERM');
-    if (!(await settlesWithin(this.exited, 15_000))) throw new Error(`SIGTERM did not end it\n${this.said()}`);
+    if (!(await settlesWithin(this.exited, 15_000)))
+      throw new Error(`SIGTERM did not end it\n${this.said()}`);
     return { ...(await this.exited), tookMs: performance.now() - from };
   }
 

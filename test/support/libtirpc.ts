@@ -16,6 +16,8 @@ export interface CallOptions {
   readonly port?: number;
   /** Own address to speak from. */
   readonly source?: string;
+  /** A command that runs the client, such as one that enters a network namespace. */
+  readonly prefix?: readonly string[];
 }
 
 /** Where dracc and naive-dracd are. */
@@ -35,8 +37,9 @@ export class LibTirpc {
 
   /** Runs the C client to its end. */
   call(options: CallOptions): Promise<Ended> {
-    const { host = '127.0.0.1', version, transport, address, port, source } = options;
-    const command = [path.join(this.directory, 'dracc'), host, String(version), transport, address];
+    const { host = '127.0.0.1', version, transport, address, port, source, prefix = [] } = options;
+    const client = path.join(this.directory, 'dracc');
+    const command = [...prefix, client, host, String(version), transport, address];
     if (port !== undefined) command.push(String(port));
     return run(command, source === undefined ? {} : { env: { DRACC_SOURCE: source } });
   }

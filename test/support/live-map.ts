@@ -1,6 +1,8 @@
 /**
- * live-map - a live map in a directory of its own, with what a test asks of it
+ * live-map - a live map in a directory of its own, with what a test asks of it, and processes that lock it
  */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import type { ClientAddress } from '../../src/core/address.js';
 import type { Fault } from '../../src/core/fault.js';
@@ -9,7 +11,7 @@ import type { MapChange } from '../../src/core/ledger.js';
 import type { LiveMapOptions, OpenLiveMap } from '../../src/exports/format.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import type { Log, LogLevel } from '../../src/runtime/log.js';
-import { newDirectory, until } from './processes.js';
+import { childEnvironment, newDirectory, until } from './processes.js';
 
 export const EXPIRES_AT = 1_790_000_000_001;
 /** What stands in the map for EXPIRES_AT: never a second too early. */
@@ -39,6 +41,50 @@ export function recordingLog(): { log: Log; said: Said[] } {
       said.push({ level, event, fields });
     };
   return { said, log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') } };
+}
+
+const LOCKS = {
+  /** What Postfix's readers take. */
+  shared: 'fcntl.lockf(f, fcntl.LOCK_SH | fcntl.LOCK_NB)',
+  /** What `postmap -i` takes. */
+  exclusive: 'fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)',
+  /** Another kind, which does not exclude those. */
+  flock: 'fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)',
+};
+
+/** Another process that takes a lock on a file, if it can, and keeps it until it is released. */
+export class LockHolder {
+  readonly locked: boolean;
+  readonly process: ChildProcess;
+
+  private constructor(process: ChildProcess, locked: boolean) {
+    this.process = process;
+    this.locked = locked;
+  }
+
+  static async take(file: string, kind: keyof typeof LOCKS): Promise<LockHolder> {
+    const program = `
+import fcntl, sys
+f = open(sys.argv[1], 'rb+')
+try:
+    ${LOCKS[kind]}
+    print('locked', flush=True)
+except BlockingIOError:
+    print('refused', flush=True)
+sys.stdin.read()`;
+    const child = spawn('python3', ['-c', program, file], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: childEnvironment(),
+    });
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    return new LockHolder(child, said.toString() === 'locked\n');
+  }
+
+  async release(): Promise<void> {
+    const ended = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
 }
 
 /** One map under test. The snapshot is `live`, which a test may change. */
