@@ -8,16 +8,21 @@ import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFile
 import { connect, isIPv6 } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
-import { freePort, mustRun, newDirectory, run, until } from './processes.js';
+import { ROOT, freePort, mustRun, newDirectory, run, until } from './processes.js';
 
 /** A recipient of the Postfix's own domain: inbound mail. */
 export const LOCAL_RECIPIENT = 'somebody@local.test';
 /** A recipient elsewhere: relaying. */
 export const FOREIGN_RECIPIENT = 'somebody@foreign.example';
 
-/** The four lines of the README, with the map named as main.cf names it. */
+/** The README's recipe for main.cf, with the map that it names replaced by `table`. */
 export function relayRestrictions(table: string): string {
-  return `permit_mynetworks, permit_sasl_authenticated, permit_auth_destination, check_client_access ${table}, reject`;
+  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  const recipe = /^smtpd_relay_restrictions =\n((?: +.*\n)+)/m.exec(readme)?.[1] ?? '';
+  const words = recipe.split(/\s+/).filter((word) => word !== '');
+  const named = 'lmdb:/var/lib/dracd/relay,';
+  if (!words.includes(named)) throw new Error(`the README's recipe names no ${named}`);
+  return words.map((word) => (word === named ? `${table},` : word)).join(' ');
 }
 
 const MAIN_CF = (directory: string): string => `compatibility_level = 3.6
