@@ -30,7 +30,7 @@ export interface OpenLiveMap extends LiveMap {
   open(): Promise<void>;
   /** Once a second: notices deletion, replacement, truncation and damage, and mends them; retries after a failure. */
   tick(): void;
-  /** In words, why the map cannot be changed at present; apply fails at once meanwhile. */
+  /** In words, why the map cannot be changed at present; apply fails at once meanwhile, but what is to go still goes when it can. */
   readonly degraded: string | undefined;
   /** Answers what is under way, then lets go of the file, which stays where it is. */
   close(): Promise<void>;

@@ -60,7 +60,6 @@ interface Library {
   readonly envCreate: Call<[env: Address]>;
   readonly envSetMapsize: Call<[env: Address, size: number]>;
   readonly envOpen: Call<[env: Address, path: string, flags: number, mode: number]>;
-  readonly envGetFd: Call<[env: Address, fd: Address]>;
   readonly envInfo: Call<[env: Address, info: Address]>;
   readonly envClose: Call<[env: Address], void>;
   readonly txnBegin: Call<[env: Address, parent: Address, flags: number, txn: Address]>;
@@ -89,7 +88,6 @@ function load(file: string): Library {
     envCreate: library.func('mdb_env_create', 'int', [P]),
     envSetMapsize: library.func('mdb_env_set_mapsize', 'int', [P, 'size_t']),
     envOpen: library.func('mdb_env_open', 'int', [P, 'str', 'uint', 'uint']),
-    envGetFd: library.func('mdb_env_get_fd', 'int', [P, P]),
     envInfo: library.func('mdb_env_info', 'int', [P, P]),
     envClose: library.func('mdb_env_close', 'void', [P]),
     txnBegin: library.func('mdb_txn_begin', 'int', [P, P, 'uint', P]),
@@ -143,8 +141,11 @@ export class Environment {
     this.#mapBytes = mapBytes;
   }
 
-  /** Opens a data file that exists; an empty one becomes an empty map. `mapBytes`: how far it may grow for now. */
-  static open(path: string, mapBytes: number): Environment {
+  /**
+   * Opens a data file that exists; an empty one becomes an empty map. `mapBytes`: how far it may grow for
+   * now. `name`: what a Fault calls the file.
+   */
+  static open(path: string, mapBytes: number, name = path): Environment {
     const library = loadLibrary();
     words[OUT / WORD] = 0n;
     const created = library.envCreate(library.at + OUT);
@@ -154,7 +155,7 @@ export class Environment {
       if (status === STATUS.OK) return;
       // LMDB asks for a close after a failed open too.
       if (created === STATUS.OK) environment.close();
-      throw new Fault('MAP', `${path} cannot be opened as an lmdb map: ${library.strerror(status)}`);
+      throw new Fault('MAP', `${name} cannot be opened as an lmdb map: ${library.strerror(status)}`);
     };
     check(created);
     check(library.envSetMapsize(env, mapBytes));
@@ -164,12 +165,6 @@ export class Environment {
     environment.#dbi = ints[OUT / 4] ?? 0;
     check(environment.commit());
     return environment;
-  }
-
-  /** The library's own descriptor of the data file. */
-  get fd(): number {
-    this.#library.envGetFd(this.#opened(), this.#library.at + OUT);
-    return ints[OUT / 4] ?? -1;
   }
 
   /** The number of the last transaction in the file, whoever made it. Reads the mapping: the file must not be short. */

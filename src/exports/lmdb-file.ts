@@ -6,28 +6,36 @@
  *
  * The lock is an exclusive open-file-description lock on our own descriptor of the data file: Postfix's
  * readers take a shared lock for each look-up, so no reader ever sees pages that a transaction reuses.
- * liblmdb opens a descriptor of its own; closing one drops no lock of this kind.
+ * liblmdb opens a descriptor of its own, through ours, so that no name is followed twice; closing one
+ * drops no lock of this kind.
  *
  * After each transaction what the file looks like is remembered (size, times, number of the last
- * transaction). If it looks different before the next one, someone else wrote to it, and the mapping
- * must not be trusted: a truncated file would end the process with SIGBUS, a damaged one with an
- * assertion. Such a file is never written to again.
+ * transaction). If what the path names looks different before the next one, someone else was there,
+ * and the mapping must not be trusted: a truncated file would end the process with SIGBUS, a damaged
+ * one with an assertion. Such a file is never written to again.
+ *
+ * Space: a transaction writes changed pages beside the old ones; the next but one takes these over. The
+ * file keeps the size that it needed once, and some pages more, until it is built anew.
  *
  * Errors: Fault MAP from a transaction that did not happen.
  * Limits: whoever damages the file between the look and the end of our transaction, ignoring the
- * lock, can still end the process; write permission for the daemon alone is the defence.
+ * lock, can still end the process; write permission for the daemon alone is the defence. A file system
+ * that counts time in steps hides what others write in the same step as we, if they leave size and
+ * last transaction as they were.
  */
 import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
-import { promisify } from 'node:util';
+import { getSystemErrorName, promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
 import type { KeyWriter } from './change-queue.js';
 import { Environment, STATUS } from './liblmdb.js';
-import { setAttributes, type Attributes, type Replacement } from './map-file.js';
+import { cureOf, setAttributes, type Attributes, type Replacement } from './map-file.js';
 
-/** Tries for the lock in one go: a reader holds it for a few microseconds, a try takes half of one. */
-const LOCK_TRIES = 200;
+/** Tries for the lock in one go: a reader holds it for a few microseconds, a try that fails takes ten. */
+const LOCK_TRIES = 20;
 const PERMISSION_BITS = 0o7777;
+/** Where Linux shows our own descriptors as files. */
+const DESCRIPTORS = '/proc/self/fd';
 
 /** The entries of a map inside a transaction; each call answers an LMDB status, 0 for done. */
 export class Entries implements KeyWriter {
@@ -68,12 +76,14 @@ export class LmdbFile {
   readonly #environment: Environment;
   readonly #entries: Entries;
   readonly #replacement: Replacement;
+  readonly #path: string;
   readonly #fd: number;
   readonly #wanted: Attributes;
   #stamp: Stamp;
 
   private constructor(replacement: Replacement, environment: Environment) {
     this.#replacement = replacement;
+    this.#path = replacement.path;
     this.#fd = replacement.fd;
     this.#wanted = replacement.attributes;
     this.#environment = environment;
@@ -83,12 +93,8 @@ export class LmdbFile {
 
   /** An empty map in a file that is being built. Throws Fault MAP; the descriptor is then still the caller's. */
   static create(replacement: Replacement, mapBytes: number): LmdbFile {
-    const environment = Environment.open(replacement.temporary, mapBytes);
-    if (!replacement.isSame(environment.fd)) {
-      environment.close();
-      throw new Fault('MAP', `${replacement.temporary} was exchanged while it was opened`);
-    }
-    return new LmdbFile(replacement, environment);
+    const file = `${DESCRIPTORS}/${replacement.fd}`;
+    return new LmdbFile(replacement, Environment.open(file, mapBytes, replacement.temporary));
   }
 
   /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */
@@ -129,9 +135,15 @@ export class LmdbFile {
       }
       if (status === STATUS.MAP_FULL) status = environment.grow();
       else if (status === STATUS.OK) return;
-      if (status !== STATUS.OK)
-        throw new Fault('MAP', `the map cannot be written: ${environment.explain(status)}`);
+      if (status !== STATUS.OK) throw this.#unwritten(status);
     }
+  }
+
+  #unwritten(status: number): Fault {
+    const reason = this.#environment.explain(status);
+    // The library's own failures are negative, the system's are errno.
+    const cure = status > 0 ? cureOf(getSystemErrorName(-status)) : '';
+    return new Fault('MAP', `map ${this.#path} cannot be written: ${reason}${cure}`);
   }
 
   /** Remembers how the file looks now, as our own doing. */
@@ -139,16 +151,9 @@ export class LmdbFile {
     this.#stamp = this.#look();
   }
 
-  /** In words, what someone else did to the content, or undefined. To be asked before each transaction. */
+  /** In words, what someone else did to the name or the content, or undefined. To be asked before each transaction. */
   damage(): string | undefined {
-    const stat = fstatSync(this.#fd);
-    if (stat.nlink === 0) return 'deleted or replaced';
-    return this.#compare(stat);
-  }
-
-  /** The same, starting from the name that readers look for. */
-  damageAt(path: string): string | undefined {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
+    const stat = lstatSync(this.#path, { throwIfNoEntry: false });
     if (stat === undefined) return 'deleted';
     if (stat.isSymbolicLink()) return 'replaced by a symbolic link';
     if (!stat.isFile()) return 'replaced by something that is no file';

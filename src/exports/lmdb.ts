@@ -11,10 +11,11 @@
  * the snapshot, and renamed into place whenever there is doubt: at the start; when someone deleted,
  * replaced, truncated or wrote to it; when a reader holds its lock longer than READER_PATIENCE_MS (a
  * stopped process). Changes wait meanwhile. After a failed write or build the map is degraded: changes
- * fail at once, and every tick tries to build it anew.
+ * fail at once, and every tick tries to build it anew. Removals are still made in the file that is
+ * there, if it is sound: on a full disk that needs no room, and nobody relays for longer than granted.
  *
  * Limits: processes that found an earlier file open keep it until they look at the name again (Postfix:
- * at the next connection). While degraded, the file that is there stays as it is. One daemon a path.
+ * at the next connection). One daemon a path.
  */
 import path from 'node:path';
 import { Fault, reasonOf, toFault } from '../core/fault.js';
@@ -25,7 +26,7 @@ import type { LiveMapFormat, LiveMapOptions, OpenLiveMap } from './format.js';
 import { loadLibrary } from './liblmdb.js';
 import { buildLmdbFile } from './lmdb-build.js';
 import type { LmdbFile } from './lmdb-file.js';
-import { inspectDirectory } from './map-file.js';
+import { inspectPlace } from './map-file.js';
 
 /** How long a reader may hold the lock before the file is replaced. Look-ups take microseconds. */
 export const READER_PATIENCE_MS = 1_000;
@@ -33,7 +34,7 @@ export const READER_PATIENCE_MS = 1_000;
 const EAGER_TURNS = 20;
 const PAUSE_MS = 1;
 /** How long the puts of one transaction may take; its commit comes on top. */
-const SLICE_MS = 3;
+const SLICE_MS = 2;
 /** How far the file may grow at first; it doubles when that is not enough. Address space, not memory. */
 const MAP_BYTES = 2 ** 30;
 
@@ -45,8 +46,6 @@ export interface LmdbOptions extends LiveMapOptions {
 /** writing: a transaction is under way or about to be; waiting: for a reader's lock. */
 type State = 'closed' | 'ready' | 'writing' | 'waiting' | 'building';
 
-const ignore = (): void => undefined;
-
 export class LmdbMap implements OpenLiveMap {
   readonly #options: LmdbOptions;
   readonly #path: string;
@@ -56,7 +55,7 @@ export class LmdbMap implements OpenLiveMap {
   #live: LmdbFile | undefined;
   #degraded: string | undefined;
   #pause: Timer | undefined;
-  /** Those who wait for the state to be ready. */
+  /** Those who wait until nothing is under way. */
   #resting: (() => void)[] = [];
 
   constructor(options: LmdbOptions) {
@@ -71,16 +70,16 @@ export class LmdbMap implements OpenLiveMap {
   async open(): Promise<void> {
     if (this.#state !== 'closed') throw new Error('the map is open already');
     loadLibrary();
-    inspectDirectory(this.#options, this.#options.log);
+    inspectPlace(this.#options, this.#options.log);
     this.#state = 'building';
     this.#closing = false;
     this.#degraded = undefined;
     try {
       await this.#build();
     } catch (thrown) {
-      this.#state = 'closed';
       const fault = toFault(thrown, 'MAP');
-      this.#abandon(fault);
+      for (const done of this.#queue.abandon()) done(fault);
+      this.#rest('closed');
       throw fault;
     }
     this.#proceed();
@@ -89,18 +88,18 @@ export class LmdbMap implements OpenLiveMap {
   apply(change: MapChange, done: Done): void {
     if (this.#state === 'closed' || this.#closing) {
       done(new Fault('MAP', `map ${this.#path} is closed`));
-    } else if (this.#degraded !== undefined) {
-      // What must go may already stand in the file that is being built.
-      if (this.#state === 'building' && change.remove.length > 0) {
-        this.#queue.push({ put: [], remove: change.remove }, ignore);
-      }
-      done(new Fault('MAP', this.#degraded));
-    } else {
-      this.#queue.push(change, done);
-      if (this.#state !== 'ready') return;
-      this.#state = 'writing';
-      this.#serve();
+      return;
     }
+    if (this.#degraded === undefined) this.#queue.push(change, done);
+    else {
+      // What is being built may already hold an earlier state of these clients.
+      const put = this.#state === 'building' ? change.put : [];
+      this.#queue.owe({ put, remove: change.remove });
+      done(new Fault('MAP', this.#degraded));
+    }
+    if (this.#state !== 'ready' || this.#queue.isEmpty) return;
+    this.#state = 'writing';
+    this.#serve();
   }
 
   tick(): void {
@@ -126,7 +125,7 @@ export class LmdbMap implements OpenLiveMap {
   /** In words, why the file must be built anew; changes of mode and owner are mended on the spot. */
   #inspect(): string | undefined {
     try {
-      const found = this.#file.damageAt(this.#path);
+      const found = this.#file.damage();
       if (found !== undefined) return found;
       const mended = this.#file.mend();
       if (mended !== undefined)
@@ -151,7 +150,7 @@ export class LmdbMap implements OpenLiveMap {
 
   /** The lock is asked for, not waited for: a wait in the thread pool could not be called off. */
   #awaitReaders(): void {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const file = this.#file;
     const since = clock.mono();
     this.#state = 'waiting';
@@ -161,13 +160,9 @@ export class LmdbMap implements OpenLiveMap {
       if (file.tryLock()) {
         this.#state = 'writing';
         this.#writeSlice();
-      } else if (clock.mono() - since >= READER_PATIENCE_MS) {
-        log.warn('map: a reader does not give its lock back', {
-          path: this.#path,
-          patienceMs: READER_PATIENCE_MS,
-        });
-        this.#rebuild('locked by a reader');
-      } else if ((turns += 1) < EAGER_TURNS) clock.soon(look);
+      } else if (clock.mono() - since >= READER_PATIENCE_MS)
+        this.#doubt('a reader does not give its lock back');
+      else if ((turns += 1) < EAGER_TURNS) clock.soon(look);
       else this.#pause = clock.after(PAUSE_MS, look);
     };
     clock.soon(look);
@@ -192,24 +187,28 @@ export class LmdbMap implements OpenLiveMap {
     } finally {
       file.unlock();
     }
-    if (damage !== undefined) {
-      this.#rebuild(damage);
-      return;
+    if (damage !== undefined) this.#doubt(damage);
+    else if (fault !== undefined) {
+      this.#degrade(fault);
+      this.#rest('ready');
+    } else {
+      for (const done of this.#queue.written()) done();
+      this.#proceed();
     }
-    if (fault === undefined) for (const done of this.#queue.written()) done();
-    else this.#degrade(fault);
-    this.#proceed();
   }
 
   /** After a transaction or a build: the next one, or rest. */
   #proceed(): void {
-    if (this.#queue.isEmpty) {
-      this.#state = 'ready';
-      for (const resolve of this.#resting.splice(0)) resolve();
-    } else {
+    if (this.#queue.isEmpty) this.#rest('ready');
+    else {
       this.#state = 'writing';
       this.#options.clock.soon(this.#serve);
     }
+  }
+
+  #rest(state: 'ready' | 'closed'): void {
+    this.#state = state;
+    for (const resolve of this.#resting.splice(0)) resolve();
   }
 
   #degrade(fault: Fault): void {
@@ -220,11 +219,13 @@ export class LmdbMap implements OpenLiveMap {
       });
     }
     this.#degraded = fault.message;
-    this.#abandon(fault);
+    for (const done of this.#queue.fail()) done(fault);
   }
 
-  #abandon(fault: Fault): void {
-    for (const done of this.#queue.abandon()) done(fault);
+  /** The file is not to be written to: it is built anew, at once, or by the next tick when that has just failed. */
+  #doubt(found: string): void {
+    if (this.#degraded === undefined) this.#rebuild(found);
+    else this.#rest('ready');
   }
 
   #rebuild(found?: string): void {
@@ -235,13 +236,13 @@ export class LmdbMap implements OpenLiveMap {
     if (found !== undefined) log.warn('map: building it anew', { path: this.#path, found });
     this.#build().then(
       (entries) => {
-        this.#degraded = undefined;
+        // Something is missing: the next tick builds again.
+        if (!this.#queue.hasLost) this.#degraded = undefined;
         this.#queue.restart();
         log.info('map: built anew', { path: this.#path, entries, ms: Math.round(clock.mono() - since) });
         this.#proceed();
       },
       (thrown: unknown) => {
-        this.#state = 'ready';
         this.#degrade(toFault(thrown, 'MAP'));
         this.#proceed();
       },
@@ -250,6 +251,7 @@ export class LmdbMap implements OpenLiveMap {
 
   /** Builds the file beside, puts it in place and goes on with it. Answers how many grants it holds. */
   async #build(): Promise<number> {
+    this.#queue.mark();
     const { file, entries } = await buildLmdbFile(this.#options, this.#options.mapBytes ?? MAP_BYTES);
     this.#live?.close();
     this.#live = file;

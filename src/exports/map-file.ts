@@ -4,20 +4,22 @@
  * Promise: readers find either the old file or the new one, complete and with its final mode and
  * owner; nobody else's file is ever written to. The new file is created in the same directory under a
  * random name that must not exist (O_EXCL, O_NOFOLLOW), locked while it is built, brought to the disk
- * and renamed; a symbolic link at the final name is replaced, not followed.
+ * and renamed. What stands at the final name is replaced, never followed or opened. Before the first
+ * build inspectPlace makes sure that it is a map: whatever is found there later took a map's place.
  *
  * Files of builds that died are removed: the lock of a living builder tells the two apart.
  *
  * Errors: Fault MAP, naming the path and the cure.
- * Limits: whoever may write to the directory may replace the map; inspectDirectory warns of it.
+ * Limits: a directory at the final name cannot be replaced, it must be moved away. Whoever may write
+ * to the directory may replace the map; inspectPlace warns of it. Groups are those of /etc/group.
  */
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   fchmodSync,
   fchownSync,
-  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -25,10 +27,11 @@ import {
   readdirSync,
   statSync,
   unlinkSync,
+  type Stats,
 } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { Fault, reasonOf, toFault } from '../core/fault.js';
+import { Fault, reasonOf } from '../core/fault.js';
 import { tryLockFile } from '../runtime/file-lock.js';
 import type { Log } from '../runtime/log.js';
 
@@ -48,8 +51,36 @@ export interface Attributes {
 const SUFFIX = '.building';
 const RANDOM_BYTES = 8;
 const GROUP_FILE = '/etc/group';
+const DIRECTORY_MODE = 0o755;
 const OTHERS_MAY_WRITE = 0o022;
+const ROOT = 0;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+
+/** What to do about an error of the system, with a colon before it; nothing for one that speaks for itself. */
+export function cureOf(code: string | undefined): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `: let the daemon's user (uid ${process.geteuid?.() ?? ROOT}) write to the directory`;
+    case 'EROFS':
+      return ': its file system is read-only for the daemon; under systemd, name it in ReadWritePaths=';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return ': make room on its file system';
+    default:
+      return '';
+  }
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : undefined;
+}
+
+/** A Fault of what the system threw; a Fault passes unchanged. */
+function faultOf(what: string, thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown;
+  return new Fault('MAP', `${what}: ${reasonOf(thrown)}${cureOf(codeOf(thrown))}`, thrown);
+}
 
 function groupId(name: string): number {
   const line = readFileSync(GROUP_FILE, 'utf8')
@@ -68,7 +99,7 @@ function groupId(name: string): number {
 /** The owner and mode that the file is to have. Throws Fault MAP for a group that does not exist. */
 function wantedAttributes(target: MapTarget): Attributes {
   const gid = target.group === undefined ? process.getegid?.() : groupId(target.group);
-  return { uid: process.geteuid?.() ?? 0, gid: gid ?? 0, mode: target.mode };
+  return { uid: process.geteuid?.() ?? ROOT, gid: gid ?? ROOT, mode: target.mode };
 }
 
 /** Gives an open file its owner and mode. Throws what the system says. */
@@ -78,39 +109,67 @@ export function setAttributes(fd: number, wanted: Attributes): void {
   fchmodSync(fd, wanted.mode);
 }
 
-function cannotUse(target: MapTarget, thrown: unknown): Fault {
-  return new Fault('MAP', `the directory of map ${target.path} cannot be used: ${reasonOf(thrown)}`, thrown);
+function cannotGive(target: MapTarget, { uid, gid }: Attributes, thrown: unknown): Fault {
+  const group = target.group ?? String(gid);
+  const cure = `make the daemon's user (uid ${uid}) a member of the group (usermod -a -G ${group} USER) and start it anew, or name another group; under systemd, PrivateUsers= hides all groups but the service's own`;
+  return new Fault(
+    'MAP',
+    `map ${target.path} cannot be given to group ${group}: ${reasonOf(thrown)}: ${cure}`,
+    thrown,
+  );
 }
 
+/** Makes the directory when it is missing; readers may walk through it whatever the umask. */
 function makeDirectory(target: MapTarget, log: Log): void {
   const directory = path.dirname(target.path);
-  try {
-    if (mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined) {
-      log.info('map: directory made', { directory });
-    }
-  } catch (thrown) {
-    throw cannotUse(target, thrown);
-  }
+  const first = mkdirSync(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let made = directory; made.startsWith(first); made = path.dirname(made))
+    chmodSync(made, DIRECTORY_MODE);
+  log.info('map: directory made', { directory });
 }
 
-/** Makes the map's directory when it is missing, and warns when others may write to it. */
-export function inspectDirectory(target: MapTarget, log: Log): void {
-  makeDirectory(target, log);
+function warnOfOthers(directory: string, log: Log): void {
+  const { mode, uid } = statSync(directory);
+  if ((mode & OTHERS_MAY_WRITE) !== 0)
+    log.warn('map: others may write to its directory and could replace the map; chmod go-w it', {
+      directory,
+    });
+  if (uid !== ROOT && uid !== process.geteuid?.())
+    log.warn('map: its directory belongs to another user, who could replace the map; chown it', {
+      directory,
+      uid,
+    });
+}
+
+/** Before the first build: makes the directory when it is missing, warns of who else may write to it, refuses what is no map. */
+export function inspectPlace(target: MapTarget, log: Log): void {
   const directory = path.dirname(target.path);
+  let stat: Stats | undefined;
   try {
-    if ((statSync(directory).mode & OTHERS_MAY_WRITE) === 0) return;
+    makeDirectory(target, log);
+    warnOfOthers(directory, log);
+    stat = lstatSync(target.path, { throwIfNoEntry: false });
   } catch (thrown) {
-    throw cannotUse(target, thrown);
+    throw faultOf(`the directory of map ${target.path} cannot be used`, thrown);
   }
-  log.warn('map: others may write to its directory and could replace the map; chmod go-w it', { directory });
+  if (stat === undefined || stat.isFile() || stat.isSymbolicLink()) return;
+  throw noMap(target, stat.isDirectory() ? 'a directory' : stat.isFIFO() ? 'a FIFO' : 'no regular file');
 }
 
-/** Refuses to put a map where something stands that is no map. */
-function inspectPlace(target: MapTarget): void {
+function noMap(target: MapTarget, what: string): Fault {
+  return new Fault('MAP', `${target.path} is ${what}, not a map: move it away or configure another path`);
+}
+
+/** Before each rename: a directory cannot be replaced, and readers of a file that keeps a name do not notice. */
+function inspectReplaced(target: MapTarget, log: Log): void {
   const stat = lstatSync(target.path, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isFile() || stat.isSymbolicLink()) return;
-  const what = stat.isDirectory() ? 'a directory' : stat.isFIFO() ? 'a FIFO' : 'no regular file';
-  throw new Fault('MAP', `${target.path} is ${what}, not a map: move it away or configure another path`);
+  if (stat?.isDirectory() === true) throw noMap(target, 'a directory');
+  if (stat?.isFile() === true && stat.nlink > 1)
+    log.warn('map: the old file has another name, so that readers may go on with it; postfix reload', {
+      path: target.path,
+      links: stat.nlink,
+    });
 }
 
 function buildPrefix(target: MapTarget): string {
@@ -157,40 +216,39 @@ async function syncDirectory(directory: string): Promise<void> {
 /** A new file on its way to a final name. Its descriptor outlives the rename: it is the map's lock from then on. */
 export class Replacement {
   readonly #target: MapTarget;
+  readonly #log: Log;
   readonly temporary: string;
   /** Open for reading and writing; holds the exclusive lock. */
   readonly fd: number;
   /** The owner and mode it was given. */
   readonly attributes: Attributes;
 
-  private constructor(target: MapTarget, temporary: string) {
+  private constructor(target: MapTarget, log: Log) {
     this.#target = target;
+    this.#log = log;
     this.attributes = wantedAttributes(target);
-    this.temporary = temporary;
-    this.fd = openSync(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const random = randomBytes(RANDOM_BYTES).toString('hex');
+    this.temporary = path.join(path.dirname(target.path), `${buildPrefix(target)}${random}${SUFFIX}`);
+    this.fd = openSync(this.temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   }
 
   /** Creates the empty file, locked, with its owner and mode. Throws Fault MAP. */
   static begin(target: MapTarget, log: Log): Replacement {
-    makeDirectory(target, log);
-    inspectPlace(target);
-    const random = randomBytes(RANDOM_BYTES).toString('hex');
-    const temporary = path.join(path.dirname(target.path), `${buildPrefix(target)}${random}${SUFFIX}`);
     try {
+      makeDirectory(target, log);
       removeLeftovers(target, log);
-      const replacement = new Replacement(target, temporary);
+      const replacement = new Replacement(target, log);
       replacement.#prepare();
       return replacement;
     } catch (thrown) {
-      if (thrown instanceof Fault) throw thrown;
-      throw new Fault('MAP', `map ${target.path} cannot be built beside: ${reasonOf(thrown)}`, thrown);
+      throw faultOf(`map ${target.path} cannot be built beside`, thrown);
     }
   }
 
   #prepare(): void {
     try {
       if (!tryLockFile(this.fd)) throw new Fault('MAP', `${this.temporary} is locked by another process`);
-      setAttributes(this.fd, this.attributes);
+      this.#giveAttributes();
     } catch (thrown) {
       this.discard();
       closeSync(this.fd);
@@ -198,29 +256,36 @@ export class Replacement {
     }
   }
 
-  /** Whether an open descriptor is this very file. */
-  isSame(fd: number): boolean {
-    const [ours, theirs] = [fstatSync(this.fd), fstatSync(fd)];
-    return ours.ino === theirs.ino && ours.dev === theirs.dev;
+  #giveAttributes(): void {
+    try {
+      setAttributes(this.fd, this.attributes);
+    } catch (thrown) {
+      throw cannotGive(this.#target, this.attributes, thrown);
+    }
+  }
+
+  /** The final name. */
+  get path(): string {
+    return this.#target.path;
   }
 
   /** Brings the content to the disk and the file to its final name. Throws Fault MAP. */
   async publish(sync: (fd: number) => Promise<void>): Promise<void> {
     try {
       await sync(this.fd);
-      inspectPlace(this.#target);
-      await rename(this.temporary, this.#target.path);
+      inspectReplaced(this.#target, this.#log);
+      await rename(this.temporary, this.path);
     } catch (thrown) {
-      throw toFault(thrown, 'MAP');
+      throw faultOf(`map ${this.path} cannot be put in place`, thrown);
     }
   }
 
   /** Brings the rename to the disk. Throws Fault MAP. */
   async settle(): Promise<void> {
     try {
-      await syncDirectory(path.dirname(this.#target.path));
+      await syncDirectory(path.dirname(this.path));
     } catch (thrown) {
-      throw toFault(thrown, 'MAP');
+      throw faultOf(`the directory of map ${this.path} cannot be synced`, thrown);
     }
   }
 

@@ -51,7 +51,7 @@ export function decodeAdd2(argument: Uint8Array): Uint8Array {
 /** The argument of version 1's ADD for the four bytes of an address. */
 export function encodeAdd1(address: Uint8Array): Uint8Array {
   if (address.length !== ADDRESS_4) throw new Malformed('an IPv4 address has 4 bytes');
-  return address.slice();
+  return Uint8Array.from(address);
 }
 
 /** The argument of version 2's ADD for the sixteen bytes of an address: 64 bytes, high bytes zero. */

@@ -225,6 +225,11 @@ function recordReader(code) {
         (reader.broken !== undefined) === expected.broken,
         expected.broken ? 'a violation missed' : 'no violation',
       );
+      const still = accepts(code, () => reader.push(new Uint8Array(0))) !== undefined;
+      must(
+        still !== expected.broken,
+        still ? 'a broken stream that goes on' : 'a sound stream that is broken',
+      );
       return !expected.broken;
     },
   };

@@ -1,5 +1,5 @@
 /** ChangeQueue - order, slices, and who is told. */
-import { ChangeQueue } from '../../../src/exports/change-queue.js';
+import { ChangeQueue, MAX_OWED } from '../../../src/exports/change-queue.js';
 import type { ClientAddress } from '../../../src/core/address.js';
 import { grant, grants } from '../../support/live-map.js';
 
@@ -88,4 +88,92 @@ test('abandoned, it names all who wait, and is empty', () => {
   queue.push({ put: grants(2), remove: [] }, done);
   expect(queue.abandon()).toEqual([done, done]);
   expect(queue.isEmpty).toBe(true);
+});
+
+describe('what is owed', () => {
+  const clients = (...names: string[]): ClientAddress[] => names as ClientAddress[];
+
+  /** Everything that the queue would write, in order. */
+  function drain(queue: ChangeQueue): string[] {
+    const writer = recorder();
+    while (!queue.isEmpty) {
+      queue.writeSlice(writer, always);
+      queue.written();
+    }
+    return writer.calls;
+  }
+
+  test('after a failure all are told, and only what was to go waits on', () => {
+    const queue = new ChangeQueue();
+    const told: string[] = [];
+    queue.push({ put: [grant('192.0.2.1')], remove: clients('192.0.2.2') }, () => told.push('first'));
+    queue.push({ put: [grant('192.0.2.3')], remove: [] }, () => told.push('second'));
+    queue.push({ put: [], remove: clients('192.0.2.4', '192.0.2.5') }, () => told.push('third'));
+    for (const done of queue.fail()) done();
+    expect(told).toEqual(['first', 'second', 'third']);
+    for (const done of queue.fail()) done();
+    expect(told).toHaveLength(3);
+    expect(drain(queue)).toEqual(['-192.0.2.2', '-192.0.2.4', '-192.0.2.5']);
+  });
+
+  test('a failure in the middle of a large removal owes the whole of it', () => {
+    const queue = new ChangeQueue();
+    queue.push({ put: [], remove: grants(1_500).map(({ client }) => client) }, () => undefined);
+    queue.writeSlice(recorder(), always);
+    queue.written();
+    queue.fail();
+    expect(drain(queue)).toHaveLength(1_500);
+  });
+
+  test('what was owed before a build is paid by it; what came during it, and what others wait for, is not', () => {
+    const queue = new ChangeQueue();
+    const told: string[] = [];
+    queue.owe({ put: [], remove: clients('192.0.2.1') });
+    queue.push({ put: [grant('192.0.2.2')], remove: [] }, () => told.push('waited'));
+    queue.mark();
+    queue.owe({ put: [grant('192.0.2.3')], remove: [] });
+    queue.restart();
+    expect(queue.hasLost).toBe(false);
+    expect(drain(queue)).toEqual(['+192.0.2.2', '+192.0.2.3']);
+  });
+
+  test('nothing to owe is nothing that waits', () => {
+    const queue = new ChangeQueue();
+    queue.owe({ put: [], remove: [] });
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  test('it is bounded, and says what was lost since the mark', () => {
+    const queue = new ChangeQueue();
+    const many = new Array<ClientAddress>(MAX_OWED / 2).fill('192.0.2.1' as ClientAddress);
+    queue.owe({ put: [], remove: many });
+    queue.owe({ put: [], remove: many });
+    expect(queue.hasLost).toBe(false);
+    queue.owe({ put: [], remove: clients('192.0.2.2') });
+    expect(queue.hasLost).toBe(true);
+    queue.mark();
+    expect(queue.hasLost).toBe(false);
+    queue.restart();
+    expect(queue.isEmpty).toBe(true);
+    queue.owe({ put: [], remove: many });
+    queue.owe({ put: [], remove: many });
+    expect(queue.hasLost).toBe(false);
+    queue.written();
+    expect(queue.abandon()).toHaveLength(2);
+    queue.owe({ put: [], remove: clients('192.0.2.2') });
+    expect([queue.hasLost, queue.isEmpty]).toEqual([false, false]);
+  });
+
+  test('what was written makes room', () => {
+    const queue = new ChangeQueue();
+    for (let i = 0; i < 3; i += 1) {
+      queue.owe({ put: [], remove: new Array<ClientAddress>(MAX_OWED).fill('192.0.2.1' as ClientAddress) });
+      expect(queue.hasLost).toBe(false);
+      const writer = { put: () => 0, remove: () => 0 };
+      while (!queue.isEmpty) {
+        queue.writeSlice(writer, always);
+        queue.written();
+      }
+    }
+  });
 });

@@ -46,6 +46,7 @@ test('what is no map is a Fault with its path', () => {
     message: expect.stringContaining(garbage) as string,
   });
   expect(() => Environment.open(path.join(directory, 'no/such'), 2 ** 20)).toThrow(/No such file/);
+  expect(() => Environment.open(garbage, 2 ** 20, 'the map')).toThrow(/^the map cannot be opened/);
 });
 
 test('keys and values end with NUL, as mdb_dump sees them', async () => {
@@ -89,7 +90,6 @@ test('what is asked at the wrong time throws', () => {
   environment.close();
   expect(() => environment.begin()).toThrow('closed');
   expect(() => environment.commit()).toThrow('no transaction');
-  expect(() => environment.fd).toThrow('closed');
   expect(() => environment.lastTransaction).toThrow('closed');
   expect(() => environment.grow()).toThrow('closed');
 });

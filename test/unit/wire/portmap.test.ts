@@ -37,6 +37,10 @@ const text = (body: Uint8Array, declared = body.length): Buffer =>
   concat(words(declared), body, padding(body.length));
 const EMPTY = text(Buffer.alloc(0));
 
+test('the limits', () => {
+  expect({ MAX_TEXT, MAX_FORWARDED }).toEqual({ MAX_TEXT: 255, MAX_FORWARDED: 2048 });
+});
+
 test('the numbers of RFC 1833', () => {
   expect([PORTMAP_PROGRAM, PORTMAP_PORT]).toEqual([100_000, 111]);
   expect(Portmap2).toEqual({ NULL: 0, SET: 1, UNSET: 2, GETPORT: 3, DUMP: 4, CALLIT: 5 });

@@ -48,6 +48,10 @@ function read(stream: Uint8Array, cuts: readonly number[], reader = new RecordRe
 const everyByte = (stream: Uint8Array): number[] =>
   Array.from({ length: stream.length - 1 }, (_, at) => at + 1);
 
+test('the limits', () => {
+  expect({ MAX_RECORD_BYTES, MAX_FRAGMENTS }).toEqual({ MAX_RECORD_BYTES: 2048, MAX_FRAGMENTS: 16 });
+});
+
 describe('a legal call', () => {
   test('in one fragment, in one chunk: a view of the chunk', () => {
     const chunk = concat(encodeRecord(CALL_1), encodeRecord(CALL_2));
