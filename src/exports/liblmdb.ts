@@ -14,7 +14,9 @@
  * Limits: 64-bit machines; one thread; keys and values of at most 511 ASCII characters, without NUL.
  */
 import koffi from 'koffi';
+import { getSystemErrorName } from 'node:util';
 import { Fault, reasonOf } from '../core/fault.js';
+import { cureOf } from './cure.js';
 
 const FILE = 'liblmdb.so.0';
 
@@ -114,6 +116,11 @@ export function loadLibrary(file = FILE): Library {
   }
 }
 
+function explain(library: Library, status: Status): string {
+  // The library's own statuses are negative, the system's are errno.
+  return library.strerror(status) + (status > 0 ? cureOf(getSystemErrorName(-status)) : '');
+}
+
 /** Writes text and its closing NUL at an offset of the arena; answers how many bytes that is. */
 function store(text: string, offset: number): number {
   const { length } = text;
@@ -155,7 +162,7 @@ export class Environment {
       if (status === STATUS.OK) return;
       // LMDB asks for a close after a failed open too.
       if (created === STATUS.OK) environment.close();
-      throw new Fault('MAP', `${name} cannot be opened as an lmdb map: ${library.strerror(status)}`);
+      throw new Fault('MAP', `${name} cannot be opened as an lmdb map: ${explain(library, status)}`);
     };
     check(created);
     check(library.envSetMapsize(env, mapBytes));
@@ -173,13 +180,17 @@ export class Environment {
     return Number(words[INFO / WORD + 3]);
   }
 
+  get isOpen(): boolean {
+    return this.#env !== 0;
+  }
+
   get mapBytes(): number {
     return this.#mapBytes;
   }
 
-  /** In words, what a status means. */
+  /** In words, what a status means and what to do about it. */
   explain(status: Status): string {
-    return this.#library.strerror(status);
+    return explain(this.#library, status);
   }
 
   begin(): Status {
@@ -224,12 +235,13 @@ export class Environment {
     this.#library.txnAbort(txn);
   }
 
-  /** Lets the file grow to twice as much; between transactions only. */
+  /** Lets the file grow to twice as much; between transactions only. When that fails the mapping is gone: it is closed. */
   grow(): Status {
     const env = this.#opened();
     if (this.#txn !== 0) throw new Error('a transaction is under way');
     const status = this.#library.envSetMapsize(env, this.#mapBytes * 2);
     if (status === STATUS.OK) this.#mapBytes *= 2;
+    else this.close();
     return status;
   }
 

@@ -24,12 +24,12 @@
  * last transaction as they were.
  */
 import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
-import { getSystemErrorName, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
 import type { KeyWriter } from './change-queue.js';
 import { Environment, STATUS } from './liblmdb.js';
-import { cureOf, setAttributes, type Attributes, type Replacement } from './map-file.js';
+import { setAttributes, type Attributes, type Replacement } from './map-file.js';
 
 /** Tries for the lock in one go: a reader holds it for a few microseconds, a try that fails takes ten. */
 const LOCK_TRIES = 20;
@@ -100,7 +100,7 @@ export class LmdbFile {
   /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */
   async publish(): Promise<void> {
     await this.#replacement.publish(syncFile);
-    this.remember();
+    this.#stamp = this.#look();
     this.unlock();
     await this.#replacement.settle();
   }
@@ -120,6 +120,15 @@ export class LmdbFile {
    * beginning when the map had to grow. Throws Fault MAP when nothing of it happened.
    */
   transact(body: (entries: Entries) => number): void {
+    try {
+      this.#attempt(body);
+    } finally {
+      // One that failed may have written too.
+      if (this.#environment.isOpen) this.#stamp = this.#look();
+    }
+  }
+
+  #attempt(body: (entries: Entries) => number): void {
     const environment = this.#environment;
     for (;;) {
       let status = environment.begin();
@@ -135,24 +144,14 @@ export class LmdbFile {
       }
       if (status === STATUS.MAP_FULL) status = environment.grow();
       else if (status === STATUS.OK) return;
-      if (status !== STATUS.OK) throw this.#unwritten(status);
+      if (status !== STATUS.OK)
+        throw new Fault('MAP', `map ${this.#path} cannot be written: ${environment.explain(status)}`);
     }
-  }
-
-  #unwritten(status: number): Fault {
-    const reason = this.#environment.explain(status);
-    // The library's own failures are negative, the system's are errno.
-    const cure = status > 0 ? cureOf(getSystemErrorName(-status)) : '';
-    return new Fault('MAP', `map ${this.#path} cannot be written: ${reason}${cure}`);
-  }
-
-  /** Remembers how the file looks now, as our own doing. */
-  remember(): void {
-    this.#stamp = this.#look();
   }
 
   /** In words, what someone else did to the name or the content, or undefined. To be asked before each transaction. */
   damage(): string | undefined {
+    if (!this.#environment.isOpen) return 'it could not grow';
     const stat = lstatSync(this.#path, { throwIfNoEntry: false });
     if (stat === undefined) return 'deleted';
     if (stat.isSymbolicLink()) return 'replaced by a symbolic link';
@@ -172,7 +171,7 @@ export class LmdbFile {
     if (stat.gid !== gid) found.push(`group ${stat.gid}`);
     if (found.length === 0) return undefined;
     setAttributes(this.#fd, this.#wanted);
-    this.remember();
+    this.#stamp = this.#look();
     return found.join(', ');
   }
 

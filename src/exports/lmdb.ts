@@ -12,7 +12,8 @@
  * replaced, truncated or wrote to it; when a reader holds its lock longer than READER_PATIENCE_MS (a
  * stopped process). Changes wait meanwhile. After a failed write or build the map is degraded: changes
  * fail at once, and every tick tries to build it anew. Removals are still made in the file that is
- * there, if it is sound: on a full disk that needs no room, and nobody relays for longer than granted.
+ * there, if it is sound and has room (that of replaced pages, on a full disk): nobody should relay for
+ * longer than granted.
  *
  * Limits: processes that found an earlier file open keep it until they look at the name again (Postfix:
  * at the next connection). One daemon a path.
@@ -180,7 +181,6 @@ export class LmdbMap implements OpenLiveMap {
         const until = clock.mono() + SLICE_MS;
         const hasTime = (): boolean => clock.mono() < until;
         file.transact((entries) => this.#queue.writeSlice(entries, hasTime));
-        file.remember();
       }
     } catch (thrown) {
       fault = toFault(thrown, 'MAP');

@@ -34,6 +34,7 @@ import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import { tryLockFile } from '../runtime/file-lock.js';
 import type { Log } from '../runtime/log.js';
+import { cureOf } from './cure.js';
 
 export interface MapTarget {
   readonly path: string;
@@ -55,22 +56,6 @@ const DIRECTORY_MODE = 0o755;
 const OTHERS_MAY_WRITE = 0o022;
 const ROOT = 0;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
-
-/** What to do about an error of the system, with a colon before it; nothing for one that speaks for itself. */
-export function cureOf(code: string | undefined): string {
-  switch (code) {
-    case 'EACCES':
-    case 'EPERM':
-      return `: let the daemon's user (uid ${process.geteuid?.() ?? ROOT}) write to the directory`;
-    case 'EROFS':
-      return ': its file system is read-only for the daemon; under systemd, name it in ReadWritePaths=';
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return ': make room on its file system';
-    default:
-      return '';
-  }
-}
 
 function codeOf(thrown: unknown): string | undefined {
   return typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : undefined;

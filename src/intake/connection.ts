@@ -6,8 +6,9 @@
  *
  * Limits: a record must be whole RECORD_MS after its first byte; without a whole record for IDLE_MS the
  * connection is closed; so it is when the peer takes no replies for STALL_MS. Beyond MAX_IN_FLIGHT
- * unanswered calls, or while replies are not taken, nothing is read. A violation of record marking or a
- * message that is no call ends the connection.
+ * unanswered calls, or while replies are not taken, nothing is read. After a violation of record marking
+ * nothing more is taken, and the connection ends when the calls before it are answered; a message that is no
+ * call ends it at once.
  */
 import type { Socket } from 'node:net';
 import type { ClientAddress } from '../core/address.js';
@@ -97,7 +98,7 @@ export class Connection implements Peer {
     // While we do not read, an incomplete record is not the peer's fault.
     const slow =
       this.#partialSince !== undefined && !this.#socket.isPaused() && now - this.#partialSince >= RECORD_MS;
-    const idle = this.#inFlight === 0 && now - this.#lastRecord >= IDLE_MS;
+    const idle = this.#inFlight === 0 && !this.#flushing && now - this.#lastRecord >= IDLE_MS;
     if (!stalled && !slow && !idle) return;
     counters.add(idle ? 'rpc.tcp.idle' : 'rpc.tcp.slow');
     this.destroy();
@@ -111,9 +112,7 @@ export class Connection implements Peer {
       records = this.#reader.push(chunk);
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
-      counters.add('rpc.tcp.malformed');
-      this.destroy();
-      return;
+      records = [];
     }
     const now = clock.mono();
     if (records.length > 0) this.#lastRecord = now;
@@ -146,7 +145,9 @@ export class Connection implements Peer {
 
   #readOn(): void {
     if (!this.#socket.isPaused() || this.#stalledSince !== undefined) return;
-    if (this.#inFlight <= MAX_IN_FLIGHT / 2) this.#socket.resume();
+    if (this.#inFlight > MAX_IN_FLIGHT / 2) return;
+    if (this.#partialSince !== undefined) this.#partialSince = this.#options.clock.mono();
+    this.#socket.resume();
   }
 
   #endIfDone(): void {

@@ -120,6 +120,8 @@ export class Doors {
       }
       this.#open.set(keyOf(place), door);
       this.#port = door.port;
+      // Whoever opens closes what is open when this throws.
+      if (this.#isClosed()) throw new Fault('LISTEN', 'stopped while the doors were being opened');
     }
     if (this.#open.size === 0) throw new Fault('LISTEN', 'no address of [rpc] addresses can be listened on');
   }
@@ -160,7 +162,7 @@ export class Doors {
     const key = keyOf(place);
     try {
       const door = await place.open(place.address, this.#port);
-      // Node may have closed us while we waited.
+      // We may have been closed while we waited.
       if (this.#isClosed()) {
         door.close();
         return false;

@@ -108,6 +108,8 @@ export class Forwarding {
     const round = this.#round;
     if (round === undefined || argument.length !== NONCE_BYTES || !round.nonce.equals(argument)) return;
     round.seen = true;
+    // Seen again it is the newest.
+    this.#ports.delete(port);
     if (this.#ports.size >= MAX_PORTS) this.#ports.delete(this.#ports.values().next().value as number);
     this.#ports.add(port);
     this.#cleanRounds = 0;

@@ -120,10 +120,12 @@ export class Registration {
     await this.#looking;
     const ours = this.#ours;
     this.#ours = [];
-    if (ours.length === 0 || this.#state === 'absent') return;
     try {
+      // Also when rpcbind did not answer the last look: it may only have been slow.
       await this.#options.rpcbind.unset(ours);
     } catch (error) {
+      // That it is absent has been told.
+      if (this.#state === 'absent') return;
       this.#options.log.warn('rpcbind: our registration could not be withdrawn', { error: reasonOf(error) });
     }
   }
@@ -140,8 +142,10 @@ export class Registration {
     await this.#withdraw(wanted);
     const ports = await rpcbind.ports(wanted);
     const missing = wanted.filter((_, index) => ports[index] === undefined);
-    const accepted = await rpcbind.set(missing, port);
     const taken = wanted.filter((_, index) => ports[index] !== undefined && ports[index] !== port);
+    // Before they are set: rpcbind may do it and not say so in time.
+    this.#ours = wanted.filter((entry) => !taken.includes(entry));
+    const accepted = await rpcbind.set(missing, port);
     taken.push(...missing.filter((_, index) => accepted[index] !== true));
     this.#ours = wanted.filter((entry) => !taken.includes(entry));
     if (taken.length > 0) {

@@ -13,6 +13,7 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import { Connection } from './connection.js';
 import type { Door, Opener } from './doors.js';
+import { drain } from './drain.js';
 import { familyOf, withoutZone } from './host-addresses.js';
 import type { RpcProgram } from './rpc-program.js';
 
@@ -20,9 +21,6 @@ export const MAX_CONNECTIONS = 512;
 export const MAX_PER_ADDRESS = 32;
 export const MAX_STRANGERS = 128;
 const LOOK_EVERY_MS = 500;
-/** At the stop: how long the last replies may take to leave. */
-const DRAIN_MS = 300;
-const DRAIN_STEP_MS = 10;
 
 export interface RpcTcpOptions {
   readonly program: Pick<RpcProgram, 'take'>;
@@ -75,13 +73,10 @@ export class RpcTcp {
   /** After the doors are closed: lets what was taken be answered, then ends every connection. Bounded in time. */
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.finish();
-    for (let waited = 0; this.#connections.size > 0 && waited < DRAIN_MS; waited += DRAIN_STEP_MS) {
-      await new Promise<void>((resolve) => {
-        this.#options.clock.after(DRAIN_STEP_MS, resolve);
-      });
-    }
+    await drain(this.#options.clock, this.#connections);
     for (const connection of this.#connections) connection.destroy();
     this.#timer?.stop();
+    this.#timer = undefined;
   }
 
   #accept(socket: Socket): void {

@@ -3,19 +3,25 @@
  *
  * Promise: the reply to a call leaves from the socket, and so from the address, that was asked. A sender
  * that is no reporter is answered within the rate of strangers.ts; when strangers are not to be answered,
- * only those on this host are (rpcinfo, the daemon's own self-check).
+ * only those on this host are (rpcinfo, the daemon's own self-check). A door that is closed takes nothing
+ * more, and its socket stays until what was taken is answered, or stop has waited long enough (drain.ts).
  *
  * Limits: a datagram longer than MAX_RECORD_BYTES is dropped. Nothing is ever sent to a port where answering
  * services live (REFLECTING_PORTS) or to one of our own sockets, so that two servers cannot be set to talk
  * to each other for ever. RECEIVE_BUFFER_BYTES hold a burst of 512 calls and more, if the kernel's
  * net.core.rmem_max allows.
+ *
+ * Bugs: a reply that the kernel does not take is not counted, because Node tells of it only to a callback
+ * for each datagram; the client asks again.
  */
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import type { ClientAddress } from '../core/address.js';
 import { parseAddress } from '../core/address.js';
+import type { Clock } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import { MAX_RECORD_BYTES } from '../wire/record.js';
 import type { Door, Opener } from './doors.js';
+import { drain } from './drain.js';
 import { familyOf, withoutZone } from './host-addresses.js';
 import type { Peer, RpcProgram } from './rpc-program.js';
 import type { Strangers } from './strangers.js';
@@ -32,6 +38,7 @@ export interface RpcUdpOptions {
   /** Whether strangers get answers at all. */
   readonly answerStrangers: boolean;
   readonly counters: Counters;
+  readonly clock: Pick<Clock, 'after'>;
 }
 
 /** An address in numbers needs no resolver, and no detour through one for each datagram. */
@@ -43,36 +50,78 @@ function numeric(
   callback(null, address, familyOf(address));
 }
 
+/** One socket, with how many calls it has taken and not yet answered or refused. */
+class UdpDoor implements Door {
+  readonly transport = 'udp';
+  readonly address: string;
+  readonly port: number;
+  readonly #socket: Socket;
+  #unanswered = 0;
+  #closed = false;
+  #ended = false;
+
+  constructor(socket: Socket, address: string) {
+    this.#socket = socket;
+    this.address = address;
+    this.port = socket.address().port;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#unanswered === 0) this.end();
+  }
+
+  /** Closes the socket, whatever is unanswered. */
+  end(): void {
+    if (!this.#ended) this.#socket.close();
+    this.#ended = true;
+  }
+
+  took(): void {
+    this.#unanswered += 1;
+  }
+
+  /** Sends the answer, if there is one, to a call that was taken. */
+  answer(bytes: Uint8Array | undefined, port: number, address: string): void {
+    if (bytes !== undefined && !this.#ended) this.#socket.send(bytes, port, address);
+    this.#unanswered -= 1;
+    if (this.#closed && this.#unanswered === 0) this.end();
+  }
+}
+
 /** The sender of one datagram. */
 class UdpPeer implements Peer {
   readonly transport = 'udp';
   readonly sender: ClientAddress;
   readonly port: number;
-  readonly #socket: Socket;
+  readonly #door: UdpDoor;
   readonly #address: string;
 
-  constructor(socket: Socket, sender: ClientAddress, remote: RemoteInfo) {
-    this.#socket = socket;
+  constructor(door: UdpDoor, sender: ClientAddress, remote: RemoteInfo) {
+    this.#door = door;
     this.sender = sender;
     this.port = remote.port;
     this.#address = remote.address;
   }
 
   reply(bytes: Uint8Array): void {
-    try {
-      this.#socket.send(bytes, this.port, this.#address);
-    } catch {
-      // The socket was closed while the disk was waited for; the client asks again.
-    }
+    this.#door.answer(bytes, this.port, this.#address);
   }
 
+  /** Silence. */
   refuse(): void {
-    // Silence.
+    this.#door.answer(undefined, this.port, this.#address);
   }
 }
 
 export class RpcUdp {
   readonly #options: RpcUdpOptions;
+  /** Those whose socket is not closed. */
+  readonly #doors = new Set<UdpDoor>();
   /** The last sender as it was spelled: a busy reporter is parsed once. */
   #spelled = '';
   #sender: ClientAddress | undefined;
@@ -99,28 +148,29 @@ export class RpcUdp {
       });
     });
 
-  #serve(socket: Socket, address: string): Door {
-    const { port } = socket.address();
-    socket.removeAllListeners('error').on('error', () => {
-      this.#options.counters.add('rpc.udp.send-errors');
-    });
-    socket.on('message', (message, remote) => {
-      this.#receive(socket, port, { message, remote });
-    });
-    let closed = false;
-    return {
-      transport: 'udp',
-      address,
-      port,
-      close: () => {
-        if (!closed) socket.close();
-        closed = true;
-      },
-    };
+  /** After the doors are closed: lets what was taken be answered, then closes every socket. Bounded in time. */
+  async stop(): Promise<void> {
+    await drain(this.#options.clock, this.#doors);
+    for (const door of this.#doors) door.end();
   }
 
-  #receive(socket: Socket, ownPort: number, datagram: { message: Uint8Array; remote: RemoteInfo }): void {
-    const { message, remote } = datagram;
+  #serve(socket: Socket, address: string): Door {
+    const door = new UdpDoor(socket, address);
+    this.#doors.add(door);
+    socket.removeAllListeners('error').on('error', () => {
+      this.#options.counters.add('rpc.udp.errors');
+    });
+    socket.on('message', (message, remote) => {
+      this.#receive(door, message, remote);
+    });
+    socket.on('close', () => {
+      this.#doors.delete(door);
+    });
+    return door;
+  }
+
+  #receive(door: UdpDoor, message: Uint8Array, remote: RemoteInfo): void {
+    if (door.closed) return;
     const { counters, program } = this.#options;
     counters.add('rpc.udp.datagrams');
     if (message.length > MAX_RECORD_BYTES) {
@@ -128,12 +178,17 @@ export class RpcUdp {
       return;
     }
     const sender = this.#senderOf(remote.address);
-    if (sender === undefined || REFLECTING_PORTS.has(remote.port) || this.#isOurs(sender, remote, ownPort)) {
+    if (
+      sender === undefined ||
+      REFLECTING_PORTS.has(remote.port) ||
+      this.#isOurs(sender, remote, door.port)
+    ) {
       counters.add('rpc.udp.unanswerable');
       return;
     }
     if (!this.#mayCall(sender)) return;
-    program.take(message, new UdpPeer(socket, sender, remote));
+    door.took();
+    program.take(message, new UdpPeer(door, sender, remote));
   }
 
   #isOurs(sender: ClientAddress, remote: RemoteInfo, ownPort: number): boolean {

@@ -48,6 +48,7 @@ export interface RpcIntakeOptions {
 export class RpcIntake implements Intake {
   readonly #options: RpcIntakeOptions;
   readonly #doors: Doors;
+  readonly #udp: RpcUdp;
   readonly #tcp: RpcTcp;
   readonly #forwarding: Forwarding;
   readonly #registration: Registration;
@@ -67,10 +68,10 @@ export class RpcIntake implements Intake {
       log,
     });
     const answerStrangers = options.strangers === 'answer';
-    const udp = new RpcUdp({ program, believes, isOwn, strangers, answerStrangers, counters });
+    this.#udp = new RpcUdp({ program, believes, isOwn, strangers, answerStrangers, counters, clock });
     this.#tcp = new RpcTcp({ program, believes, counters, clock });
     const openers = {
-      ...(options.udp ? { udp: udp.open } : {}),
+      ...(options.udp ? { udp: this.#udp.open } : {}),
       ...(options.tcp ? { tcp: this.#tcp.open } : {}),
     };
     this.#doors = new Doors({ openers, addresses, port, host, log });
@@ -128,7 +129,7 @@ export class RpcIntake implements Intake {
     // First the way to us, then the doors: nobody is sent to a door that is closed.
     await this.#registration.stop();
     this.#doors.close();
-    await this.#tcp.stop();
+    await Promise.all([this.#udp.stop(), this.#tcp.stop()]);
   }
 
   async #look(): Promise<void> {

@@ -61,30 +61,30 @@ export class Rpcbind {
   }
 
   /** The registered port of each entry; undefined where nothing is registered. */
-  async ports(entries: readonly Entry[]): Promise<(number | undefined)[]> {
-    const results = await this.#call(entries.map((entry) => ({ procedure: Rpcb4.GETADDR, entry, port: 0 })));
-    return results.map((result) => fromUniversal(decodeAddress(result))?.port);
+  ports(entries: readonly Entry[]): Promise<(number | undefined)[]> {
+    const calls = entries.map((entry) => ({ procedure: Rpcb4.GETADDR, entry, port: 0 }));
+    return this.#call(calls, (result) => fromUniversal(decodeAddress(result))?.port);
   }
 
   /** Registers each entry; answers which rpcbind accepted. It refuses one that is registered already. */
-  async set(entries: readonly Entry[], port: number): Promise<boolean[]> {
-    const results = await this.#call(entries.map((entry) => ({ procedure: Rpcb4.SET, entry, port })));
-    return results.map(decodeDone);
+  set(entries: readonly Entry[], port: number): Promise<boolean[]> {
+    const calls = entries.map((entry) => ({ procedure: Rpcb4.SET, entry, port }));
+    return this.#call(calls, decodeDone);
   }
 
   /** Removes each entry that is our user's; answers which rpcbind removed. */
-  async unset(entries: readonly Entry[]): Promise<boolean[]> {
-    const results = await this.#call(entries.map((entry) => ({ procedure: Rpcb4.UNSET, entry, port: 0 })));
-    return results.map(decodeDone);
+  unset(entries: readonly Entry[]): Promise<boolean[]> {
+    const calls = entries.map((entry) => ({ procedure: Rpcb4.UNSET, entry, port: 0 }));
+    return this.#call(calls, decodeDone);
   }
 
   /** Sends all calls on one connection and resolves with their results, in order. */
-  #call(calls: readonly Call[]): Promise<Uint8Array[]> {
+  #call<T>(calls: readonly Call[], decode: (result: Uint8Array) => T): Promise<T[]> {
     if (calls.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const first = this.#xid + 1;
       this.#xid += calls.length;
-      const results = new Map<number, Uint8Array>();
+      const results = new Map<number, T>();
       const reader = new RecordReader();
       const socket = connect(this.#path);
       const timer = this.#clock.after(ANSWER_MS, () => {
@@ -107,7 +107,12 @@ export class Rpcbind {
       });
       socket.on('data', (chunk) => {
         try {
-          for (const record of reader.push(chunk)) take(results, decodeReply(record));
+          for (const record of reader.push(chunk)) {
+            const reply = decodeReply(record);
+            if (reply.xid < first || reply.xid >= first + calls.length)
+              throw new Error('answers what was not asked');
+            results.set(reply.xid, decode(resultOf(reply)));
+          }
         } catch (error) {
           fail(new Fault('RPCBIND', `rpcbind at ${this.#path}: ${reasonOf(error)}`, error));
           return;
@@ -139,7 +144,7 @@ function message({ procedure, entry, port }: Call, xid: number): Uint8Array {
   return encodeCall({ xid, program: PORTMAP_PROGRAM, version: RPCBIND_VERSION, procedure, argument });
 }
 
-function take(results: Map<number, Uint8Array>, reply: Reply): void {
+function resultOf(reply: Reply): Uint8Array {
   if (reply.kind !== 'success') throw new Error(`refused the call (${reply.kind} ${reply.stat})`);
-  results.set(reply.xid, reply.result);
+  return reply.result;
 }

@@ -17,39 +17,29 @@
  *
  * udp and tcp send version 1 ADDs. Every reply is compared whole (length, xid, verifier, accept_stat, addstat)
  * with the one right answer for one call that is outstanding on that very socket; all else is "wrong".
- * probe sends NULLs over UDP and takes the time of the kernel at the reply's arrival, so that being scheduled
- * late itself does not count.
+ * probe is load-probe.c.
  *
  * Prints one line of JSON. Times in microseconds, started/ended in epoch milliseconds, cpu = share of one core.
  * Exit 0: ran (wrong replies are in the JSON); 1: could not (refused, closed, no answer for 30 s); 64: usage.
  */
 #define _GNU_SOURCE
+#include "load.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <stdint.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <signal.h>
-#include <unistd.h>
 
 enum {
 	MAX_SOCKETS = 64,
 	MAX_WINDOW = 1024,
 	SLOT_BITS = 10,
 	BATCH = 64,
-	CALL_BYTES = 44,
-	REPLY_BYTES = 28,
-	NULL_REPLY_BYTES = 24,
 	MARK_BYTES = 4,
-	RING = 1 << 16,
 	SILENCE_LIMIT_S = 30
 };
 
@@ -68,100 +58,11 @@ struct channel {
 	size_t in_len, out_len, out_off;
 };
 
-static struct {
-	int port, sockets, window, burst;
-	double seconds, warm, patience, every;
-	uint64_t count, first, set;
-	uint32_t base;
-} opt = {.sockets = 1, .window = 1, .set = 1, .patience = 1, .every = 2};
-
-static struct {
-	uint64_t sent, replies, measured, wrong, lost, late;
-	int64_t outstanding;
-} tally;
-
 static struct channel *channels;
 static uint64_t next_call, stride = 1;
 static int measuring;
 
-/* ---- time ---- */
-
-static int64_t now_on(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t now(void) { return now_on(CLOCK_MONOTONIC); }
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, errno ? strerror(errno) : "gave up");
-	exit(1);
-}
-
-/* ---- latencies: log-linear, 64 steps in each power of two, so within 1.6 % ---- */
-
-static uint64_t histogram[64 * 64], histogram_total;
-static int64_t histogram_max;
-
-static int bucket_of(int64_t ns)
-{
-	uint64_t v = ns < 64 ? 64 : (uint64_t)ns;
-	int power = 63 - __builtin_clzll(v);
-	return (power - 6) * 64 + (int)((v >> (power - 6)) - 64);
-}
-
-static void record(int64_t ns)
-{
-	histogram[bucket_of(ns)]++;
-	histogram_total++;
-	if (ns > histogram_max)
-		histogram_max = ns;
-}
-
-static double percentile_us(double p)
-{
-	uint64_t want = (uint64_t)(p * (double)histogram_total), seen = 0;
-	for (int i = 0; i < 64 * 58; i++) {
-		seen += histogram[i];
-		if (seen > want)
-			return (double)(((uint64_t)(i % 64) + 64) << (i / 64)) / 1000.0;
-	}
-	return (double)histogram_max / 1000.0;
-}
-
-static void print_result(int64_t began, int64_t ended, double span)
-{
-	struct rusage u;
-	getrusage(RUSAGE_SELF, &u);
-	double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-	printf("{\"sent\":%llu,\"replies\":%llu,\"wrong\":%llu,\"lost\":%llu,\"late\":%llu,\"seconds\":%.4f,\"rate\":%.1f,",
-	       (unsigned long long)tally.sent, (unsigned long long)tally.replies, (unsigned long long)tally.wrong,
-	       (unsigned long long)tally.lost, (unsigned long long)tally.late, span, (double)tally.measured / span);
-	printf("\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"started\":%.3f,\"ended\":%.3f,\"cpu\":%.3f}\n",
-	       percentile_us(0.5), percentile_us(0.99), percentile_us(0.999), (double)histogram_max / 1000.0,
-	       (double)began / 1e6, (double)ended / 1e6, cpu / ((double)(ended - began) / 1e9));
-}
-
 /* ---- calls and replies ---- */
-
-static void put(uint8_t *at, uint32_t word)
-{
-	word = htonl(word);
-	memcpy(at, &word, 4);
-}
-
-static void encode_call(uint8_t *at, uint32_t xid, uint32_t procedure)
-{
-	static const uint32_t head[] = {0, 2, 900101, 1};
-	put(at, xid);
-	for (int i = 0; i < 4; i++)
-		put(at + 4 + 4 * i, head[i]);
-	put(at + 20, procedure);
-	memset(at + 24, 0, 16);      /* AUTH_NONE twice */
-}
 
 static uint64_t gcd(uint64_t a, uint64_t b) { return b ? gcd(b, a % b) : a; }
 
@@ -202,16 +103,6 @@ static void free_slot(struct channel *c, struct slot *s)
 	tally.outstanding--;
 }
 
-static void wrong_reply(const uint8_t *at, size_t length, const char *why)
-{
-	if (tally.wrong++ > 4)
-		return;
-	fprintf(stderr, "load: wrong reply (%s), %zu bytes:", why, length);
-	for (size_t i = 0; i < length && i < 48; i++)
-		fprintf(stderr, "%s%02x", i % 4 ? "" : " ", at[i]);
-	fprintf(stderr, "\n");
-}
-
 static void take_reply(struct channel *c, const uint8_t *at, size_t length, int64_t when)
 {
 	static const uint8_t accepted[24] = {0, 0, 0, 1};   /* REPLY, accepted, AUTH_NONE, empty, SUCCESS, ADD_SUCCESS */
@@ -246,23 +137,6 @@ static void take_reply(struct channel *c, const uint8_t *at, size_t length, int6
 }
 
 /* ---- sockets ---- */
-
-static int open_socket(int type)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	int fd = socket(AF_INET, type, 0), bytes = 4 << 20, on = 1;
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-		fail("connect");
-	if (type == SOCK_DGRAM) {
-		if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
-			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-	} else {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-	}
-	return fd;
-}
 
 static void open_channels(int type)
 {
@@ -445,95 +319,13 @@ static void drive(int udp)
 	print_result(began_wall, now_on(CLOCK_REALTIME), span);
 }
 
-/* ---- probe ---- */
-
-static int64_t probe_sent[RING];
-
-static void probe_receive(int fd)
-{
-	uint8_t bytes[256], control[256];
-	struct iovec iov = {bytes, sizeof bytes};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
-	uint32_t xid;
-	if (n < 4)
-		return;
-	memcpy(&xid, bytes, 4);
-	xid = ntohl(xid);
-	int64_t *sent = &probe_sent[xid % RING], when = now_on(CLOCK_REALTIME);
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
-		if (h->cmsg_type == SCM_TIMESTAMPNS) {
-			struct timespec t;
-			memcpy(&t, CMSG_DATA(h), sizeof t);
-			when = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-		}
-	if (n != NULL_REPLY_BYTES || bytes[7] != 1 || bytes[23] != 0 || xid >= tally.sent || *sent == 0) {
-		wrong_reply(bytes, (size_t)n, "NULL");
-		return;
-	}
-	tally.replies++;
-	tally.measured++;
-	record(when - *sent);
-	*sent = 0;
-}
-
-static void probe(void)
-{
-	int fd = open_socket(SOCK_DGRAM), on = 1;
-	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-	int64_t began_wall = now_on(CLOCK_REALTIME), began = now(), step = (int64_t)(opt.every * 1e6);
-	int64_t until = began + (int64_t)(opt.seconds * 1e9), due = began, when;
-	while ((when = now()) < until + (tally.replies < tally.sent ? 2000000000 : 0)) {
-		if (when >= due && when < until) {
-			uint8_t call[CALL_BYTES];
-			encode_call(call, (uint32_t)tally.sent, 0);
-			probe_sent[tally.sent % RING] = now_on(CLOCK_REALTIME);
-			tally.sent++;
-			if (send(fd, call, 40, 0) < 0)
-				fail("send");
-			due += step * ((when - due) / step + 1);
-		}
-		int64_t left = (due < until ? due : until) - now();
-		struct timespec t = {0, left > 0 ? left : (when < until ? 0 : 1000000)};
-		struct pollfd w = {fd, POLLIN, 0};
-		if (ppoll(&w, 1, &t, NULL) > 0)
-			probe_receive(fd);
-	}
-	tally.lost = tally.sent - tally.replies;
-	print_result(began_wall, now_on(CLOCK_REALTIME), opt.seconds);
-}
-
 /* ---- program ---- */
-
-static void set_option(const char *name, double value)
-{
-	if (!strcmp(name, "port")) opt.port = (int)value;
-	else if (!strcmp(name, "sockets")) opt.sockets = (int)value;
-	else if (!strcmp(name, "window")) opt.window = (int)value;
-	else if (!strcmp(name, "burst")) opt.burst = (int)value;
-	else if (!strcmp(name, "seconds")) opt.seconds = value;
-	else if (!strcmp(name, "warm")) opt.warm = value;
-	else if (!strcmp(name, "patience")) opt.patience = value;
-	else if (!strcmp(name, "every")) opt.every = value;
-	else if (!strcmp(name, "count")) opt.count = (uint64_t)value;
-	else if (!strcmp(name, "first")) opt.first = (uint64_t)value;
-	else if (!strcmp(name, "set")) opt.set = (uint64_t)value;
-	else if (!strcmp(name, "base")) opt.base = (uint32_t)value;
-	else {
-		fprintf(stderr, "load: no option %s\n", name);
-		exit(64);
-	}
-}
 
 int main(int argc, char **argv)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (int i = 2; i < argc; i++) {
-		char *equals = strchr(argv[i], '=');
-		if (equals)
-			*equals = 0;
-		set_option(argv[i], equals ? strtod(equals + 1, NULL) : 1);
-	}
+	for (int i = 2; i < argc; i++)
+		set_option(argv[i]);
 	if (argc < 2 || opt.port < 1 || opt.port > 65535 || opt.sockets < 1 || opt.sockets > MAX_SOCKETS || opt.window < 1 ||
 	    opt.window > MAX_WINDOW || opt.set < 1 || (!opt.count && opt.seconds <= 0)) {
 		fprintf(stderr, "usage: load udp|tcp|probe port=N seconds=S|count=N [name=value ...]\n");

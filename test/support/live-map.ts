@@ -54,6 +54,7 @@ const LOCKS = {
 
 /** Another process that takes a lock on a file, if it can, and keeps it until it is released. */
 export class LockHolder {
+  static readonly #all = new Set<LockHolder>();
   readonly locked: boolean;
   readonly process: ChildProcess;
 
@@ -76,14 +77,25 @@ sys.stdin.read()`;
       stdio: ['pipe', 'pipe', 'inherit'],
       env: childEnvironment(),
     });
-    const [said] = (await once(child.stdout, 'data')) as [Buffer];
-    return new LockHolder(child, said.toString() === 'locked\n');
+    const gone = once(child, 'exit').then(() => [Buffer.from('it ended')]);
+    const [said] = (await Promise.race([once(child.stdout, 'data'), gone])) as [Buffer];
+    if (!/^(?:locked|refused)/.test(said.toString()))
+      throw new Error(`no lock on ${file}: ${said.toString()}`);
+    const holder = new LockHolder(child, said.toString().startsWith('locked'));
+    LockHolder.#all.add(holder);
+    return holder;
   }
 
   async release(): Promise<void> {
+    if (!LockHolder.#all.delete(this)) return;
     const ended = once(this.process, 'exit');
     this.process.kill('SIGKILL');
     await ended;
+  }
+
+  /** For the end of a test, however it ended. */
+  static async releaseAll(): Promise<void> {
+    for (const holder of LockHolder.#all) await holder.release();
   }
 }
 

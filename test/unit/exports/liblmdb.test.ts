@@ -107,6 +107,17 @@ test('what does not fit is refused before the library sees it', () => {
   environment.abort();
 });
 
+test('what cannot grow is closed: its mapping is gone', () => {
+  const huge = Environment.open(file, 2 ** 40);
+  let status: number = STATUS.OK;
+  // A process can address 2 ** 47 bytes.
+  for (let i = 0; i < 8 && status === STATUS.OK; i += 1) status = huge.grow();
+  expect(status).toBeGreaterThan(0);
+  expect(huge.isOpen).toBe(false);
+  expect(() => huge.lastTransaction).toThrow('closed');
+  huge.close();
+});
+
 test('a full map says so, and goes on when it has grown', () => {
   let i = 0;
   for (let status: number = STATUS.OK; status === STATUS.OK;) {

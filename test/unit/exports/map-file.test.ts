@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { cureOf, inspectPlace, Replacement, type MapTarget } from '../../../src/exports/map-file.js';
+import { inspectPlace, Replacement, type MapTarget } from '../../../src/exports/map-file.js';
 import { recordingLog } from '../../support/live-map.js';
 import { mustRun, newDirectory } from '../../support/processes.js';
 
@@ -227,14 +227,6 @@ describe('cures', () => {
     const { log } = recordingLog();
     expect(() => Replacement.begin({ ...target, group: 'no-such' }, log)).toThrow('groupadd no-such');
     expect(readdirSync(directory)).toEqual([]);
-  });
-
-  test('each failure of the system that has one names it, others speak for themselves', () => {
-    expect(cureOf('ENOSPC')).toMatch(/room/);
-    expect(cureOf('EDQUOT')).toMatch(/room/);
-    expect(cureOf('EROFS')).toMatch(/ReadWritePaths=/);
-    expect(cureOf('EIO')).toBe('');
-    expect(cureOf(undefined)).toBe('');
   });
 });
 

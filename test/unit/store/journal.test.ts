@@ -445,6 +445,24 @@ describe('rotation', () => {
     expect(bench.heard('journal: writing again')).toEqual([]);
   });
 
+  test('that waited for a commit which then failed takes over at the next tick', async () => {
+    const { files } = bench;
+    await bench.open();
+    expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
+    files.trick = fails('fdatasync', 'hold');
+    const slow = bench.commit(bench.lease('10.0.0.2'));
+    await bench.tick(LIFETIME / 4);
+    files.release(fails('fdatasync', { error: 'EIO' }));
+    expect(await slow).toBeInstanceOf(Fault);
+    expect(bench.journal.degraded).toContain('EIO');
+    files.trick = () => undefined;
+    await bench.tick();
+    expect(bench.journal.degraded).toBeUndefined();
+    expect(await bench.commit(bench.lease('10.0.0.3'))).toBeUndefined();
+    expect(bench.names()).toEqual([segmentName(1), segmentName(2)]);
+    expect(await bench.reopen()).toHaveLength(2);
+  });
+
   test('begun before a failure ends the failure', async () => {
     const { files } = bench;
     await bench.open();

@@ -118,9 +118,9 @@ export class WatchedFiles implements Files {
     );
   }
 
-  /** Makes the calls that were held, in their order; from now on none is. */
-  release(): void {
-    this.trick = () => undefined;
+  /** Makes the calls that were held, in their order, as the trick now says. */
+  release(trick: WatchedFiles['trick'] = () => undefined): void {
+    this.trick = trick;
     for (const start of this.#held.splice(0)) start();
   }
 
@@ -143,23 +143,28 @@ export class WatchedFiles implements Files {
     const label = `${call.name} ${call.file}`;
     this.calls.push(call);
     this.events.push(label);
-    const trick = this.trick(call);
     const start = (): void => {
+      const trick = this.trick(call);
+      if (trick === 'hold') {
+        this.#held.push(start);
+        return;
+      }
       this.#pending += 1;
       const finish: Done = (error, value) => {
         this.#pending -= 1;
         if (error === null) this.events.push(`${label} returned`);
         done(error, value);
       };
-      if (trick === undefined || trick === 'hold') act(finish);
+      if (trick === undefined) act(finish);
       else if ('short' in trick) act(finish, trick.short);
       else {
-        const fail = (): void => finish(systemError(trick.error, call.name), 0);
+        const fail = (): void => {
+          finish(systemError(trick.error, call.name), 0);
+        };
         if (trick.written === undefined) setImmediate(fail);
         else act(fail, trick.written);
       }
     };
-    if (trick === 'hold') this.#held.push(start);
-    else start();
+    start();
   }
 }

@@ -1,0 +1,75 @@
+/** aims - what dracd is to reach, and whether a measurement does */
+import { spread } from './statistics.mjs';
+
+/** @typedef {{what: string, at: 'least' | 'most', limit: number, unit: string}} Aim */
+/** @typedef {Aim & {name: string, values: readonly number[], median: number, least: number, most: number, met: boolean}} Verdict */
+
+/** @type {Readonly<Record<string, Aim>>} */
+export const aims = {
+  'udp-1/original': {
+    what: 'UDP, 1 waiting client, against the original',
+    at: 'least',
+    limit: 0.75,
+    unit: 'x',
+  },
+  'udp-64/original': { what: 'UDP, 64 outstanding, against the original', at: 'least', limit: 12, unit: 'x' },
+  'udp-64/noop': {
+    what: 'UDP, 64 outstanding, against do-nothing libtirpc',
+    at: 'least',
+    limit: 0.25,
+    unit: 'x',
+  },
+  'udp-8x64/original': { what: 'UDP, 8 x 64, against the original', at: 'least', limit: 15, unit: 'x' },
+  'udp-8x64/lost': { what: 'UDP, datagrams lost of a burst of 512', at: 'most', limit: 0, unit: '' },
+  'tcp-4x1024/original': { what: 'TCP, 4 x 1024, against the original', at: 'least', limit: 50, unit: 'x' },
+  'tcp-4x1024/noop': { what: 'TCP, 4 x 1024, against do-nothing libtirpc', at: 'least', limit: 1, unit: 'x' },
+  'map/missing': {
+    what: 'new clients the map did not permit right after SUCCESS',
+    at: 'most',
+    limit: 0,
+    unit: '',
+  },
+  'growth/udp': {
+    what: 'cost of an ADD, 1 M live grants against 1 k, UDP 64',
+    at: 'most',
+    limit: 1.5,
+    unit: 'x',
+  },
+  'growth/tcp': {
+    what: 'cost of an ADD, 1 M live grants against 1 k, TCP 4 x 1024',
+    at: 'most',
+    limit: 1.5,
+    unit: 'x',
+  },
+  'expiry/stall': {
+    what: 'longest stall of the event loop while 1 M grants expire',
+    at: 'most',
+    limit: 10,
+    unit: 'ms',
+  },
+  'restart/answer': { what: 'restart with 1 M grants: first ADD answered', at: 'most', limit: 3, unit: 's' },
+  'restart/empty': { what: 'restart with 1 M grants: look-ups that said no', at: 'most', limit: 0, unit: '' },
+  'memory/loaded': { what: 'resident memory with 1 M grants', at: 'most', limit: 256, unit: 'MiB' },
+  'memory/restarted': {
+    what: 'resident memory with 1 M grants after a restart',
+    at: 'most',
+    limit: 256,
+    unit: 'MiB',
+  },
+};
+
+/** @param {string} name of the aim @param {readonly number[]} values its median is judged @returns {Verdict} */
+export function judge(name, values) {
+  const aim = aims[name];
+  if (aim === undefined) throw new RangeError(`no aim is called ${name}`);
+  const { median, least, most } = spread(values);
+  return {
+    name,
+    ...aim,
+    values,
+    median,
+    least,
+    most,
+    met: aim.at === 'least' ? median >= aim.limit : median <= aim.limit,
+  };
+}

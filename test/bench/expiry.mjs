@@ -1,0 +1,112 @@
+/**
+ * expiry - whether the daemon goes deaf while many grants end at once
+ *
+ * The daemon is started again with a lifetime of some seconds: no grant that it recovers may last longer, so
+ * all of them end at the same moment, which is the worst that can happen. Measured twice at once: from
+ * inside, by stall.mjs, and from outside, by a NULL every PROBE_MS; in both is what postmap costs, which looks
+ * whether it is over, and what the machine adds. The same daemon just before, idle, shows how much that is.
+ */
+import path from 'node:path';
+import { readFileSync } from 'node:fs';
+import { Wrong, pause, until } from './processes.mjs';
+
+/** @typedef {{late: number, own: number, gc: number, outside: number}} Stall the longest, in milliseconds */
+
+const PROBE_MS = 2;
+/** The probe is asked for its result this often. */
+const PROBE_S = 1;
+const SETTLE_MS = 1_000;
+const LOOK = { everyMs: 150, withinMs: 120_000 };
+/** Clients whose look-ups tell when it begins and when it is over. */
+const SAMPLES = 50;
+/** stall.mjs tells of this long at a time. */
+const NOTE_MS = 100;
+
+/** The longest stalls noted between two moments (epoch milliseconds), from inside. @param {string} file @param {{from: number, to: number}} span */
+function noted(file, { from, to }) {
+  const notes = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ at }) => at >= from && at <= to);
+  if (notes.length === 0) throw new Wrong('dracd noted no stalls: was stall.mjs loaded?');
+  const most = (/** @type {string} */ name) => Math.max(...notes.map((note) => note[name]));
+  return { late: most('late'), own: most('own'), gc: most('gc') };
+}
+
+/** Probes all the time; each result tells of PROBE_S. @param {() => Promise<import('./load.mjs').Load>} probe */
+function probeOnAndOn(probe) {
+  /** @type {import('./load.mjs').Load[]} */
+  const results = [];
+  let stopped = false;
+  const probing = (async () => {
+    while (!stopped) results.push(await probe());
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await probing;
+    },
+    /** The longest wait for a reply in all that overlaps the span, milliseconds. */
+    longest: (/** @type {{from: number, to: number}} */ { from, to }) =>
+      Math.max(
+        ...results.filter(({ started, ended }) => ended >= from && started <= to).map(({ max }) => max),
+      ) / 1_000,
+  };
+}
+
+/**
+ * Starts it so that its grants have about remainingS to live when it is ready. How long it takes to start with
+ * so many grants is known when it has been done.
+ * @param {import('./servers.mjs').Dracd} dracd
+ * @param {{grants: number, remainingS: number, nodeOptions: readonly string[]}} options
+ */
+async function startWithLittleTime(dracd, { grants, remainingS, nodeOptions }) {
+  await dracd.stop();
+  if (dracd.lastStart.grants < grants) {
+    await dracd.start();
+    await dracd.stop();
+  }
+  const lifetimeS = Math.ceil(dracd.lastStart.tookMs / 1_000) + remainingS;
+  await dracd.start({ lifetime: `${lifetimeS}s`, nodeOptions });
+}
+
+/**
+ * @param {import('./servers.mjs').Dracd} dracd which runs, and holds nothing in the end
+ * @param {{generator: import('./load.mjs').LoadGenerator, lookUps: import('./look-ups.mjs').LookUps, grants: number, remainingS: number}} options
+ * @returns {Promise<{quiet: Stall, expiring: Stall, tookMs: number}>}
+ */
+export async function measureExpiry(dracd, { generator, lookUps, grants, remainingS }) {
+  const notes = path.join(dracd.directory, 'stalls');
+  const preload = new URL('stall.mjs', import.meta.url);
+  preload.search = encodeURIComponent(notes);
+  await startWithLittleTime(dracd, { grants, remainingS, nodeOptions: ['--import', preload.href] });
+  await pause(SETTLE_MS);
+
+  const indices = Array.from({ length: SAMPLES }, (_, i) => Math.floor((i * grants) / SAMPLES));
+  const left = () => lookUps.permitted(dracd.map, indices);
+  if ((await left()) < SAMPLES)
+    throw new Wrong('grants ended too early: the lifetime is too short for this machine');
+  const from = Date.now();
+  const probe = probeOnAndOn(() => generator.drive('probe', dracd, { every: PROBE_MS, seconds: PROBE_S }));
+  let begun = from;
+  const someAreOver = async () => {
+    const asked = Date.now();
+    if ((await left()) < SAMPLES) return true;
+    begun = asked;
+    return undefined;
+  };
+  await until('grants end', someAreOver, LOOK);
+  await until('all grants have ended', async () => ((await left()) === 0 ? true : undefined), LOOK);
+  const over = Date.now();
+  await probe.stop();
+  const during = (/** @type {{from: number, to: number}} */ span) => ({
+    ...noted(notes, span),
+    outside: probe.longest(span),
+  });
+  return {
+    quiet: during({ from, to: begun - PROBE_S * 1_000 }),
+    expiring: during({ from: begun, to: over + NOTE_MS }),
+    tookMs: over - begun,
+  };
+}

@@ -1,0 +1,58 @@
+/*
+ * load.h - what the parts of the load generator share
+ *
+ * load.c drives ADDs, load-probe.c sends NULLs at even intervals, load-common.c holds what both need: options,
+ * counts, time, latencies, messages, sockets. One process, one thread.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+enum {
+	CALL_BYTES = 44,        /* an ADD of version 1; a NULL is 4 shorter */
+	NULL_CALL_BYTES = 40,
+	REPLY_BYTES = 28,
+	NULL_REPLY_BYTES = 24
+};
+
+struct options {
+	int port, sockets, window, burst;
+	double seconds, warm, patience, every;
+	uint64_t count, first, set;
+	uint32_t base;
+};
+
+struct tally {
+	uint64_t sent, replies, measured, wrong, lost, late;
+	int64_t outstanding;
+};
+
+extern struct options opt;
+extern struct tally tally;
+
+/* Takes one word NAME=VALUE of the command line; ends the program when there is no such option. */
+void set_option(char *word);
+
+/* Nanoseconds. */
+int64_t now_on(clockid_t clock);
+int64_t now(void);
+
+/* Ends the program with what errno says. */
+void fail(const char *what);
+
+/* One latency in nanoseconds, for the percentiles. */
+void record(int64_t ns);
+/* The line of JSON. began, ended: by the wall clock; span: the seconds that the rate is over. */
+void print_result(int64_t began, int64_t ended, double span);
+
+void put(uint8_t *at, uint32_t word);
+/* Writes a call of version 1 up to its argument, NULL_CALL_BYTES. */
+void encode_call(uint8_t *at, uint32_t xid, uint32_t procedure);
+/* Counts a reply that is not right, and shows the first few. */
+void wrong_reply(const uint8_t *at, size_t length, const char *why);
+
+/* A socket of SOCK_DGRAM or SOCK_STREAM, connected to the server. */
+int open_socket(int type);
+
+/* The command `probe`. */
+void probe(void);

@@ -1,0 +1,93 @@
+/**
+ * many - dracd with a million grants: what an ADD costs, memory, a restart, and the end of them all
+ */
+import { measureExpiry } from './expiry.mjs';
+import { measureRates, ratios, shapes } from './rates.mjs';
+import { measureRestarts } from './restart.mjs';
+import { PART } from './run.mjs';
+
+/** @typedef {import('./run.mjs').Run} Run */
+/** @typedef {import('./servers.mjs').Dracd} Dracd */
+
+const MANY = 1_000_000;
+const FEW = 1_000;
+/** The grants of `expiry` live this long, and as much longer as the daemon needs to start. */
+const REMAINING_S = 5;
+
+/** An ADD among few grants and among many: two daemons that take turns. @param {Run} run @param {Dracd} many */
+async function compareSizes(run, many) {
+  const few = run.dracd('few');
+  await few.start();
+  await run.grant(few, FEW);
+  const contenders = [
+    { name: '1 k live grants', server: few, set: FEW },
+    { name: '1 M live grants', server: many, set: MANY },
+  ];
+  for (const [aim, shape] of Object.entries({
+    'growth/udp': shapes['udp-64'],
+    'growth/tcp': shapes['tcp-4x1024'],
+  })) {
+    run.progress(`1 k and 1 M live grants, ${shape.title}`);
+    const loads = await measureRates(run.generator, contenders, { ...shape, ...run.options });
+    run.rates.push({ title: `dracd, ${shape.title}`, loads, losses: {} });
+    run.judge(aim, ratios(loads, '1 k live grants', '1 M live grants'));
+  }
+  await few.stop();
+}
+
+/** @param {string} when @param {import('./servers.mjs').Memory} memory */
+function memoryRemark(when, { rss, peak, anonymous, files }) {
+  return `memory ${when}: ${rss} MiB resident, of these ${anonymous} its own and ${files} pages of files; at most ${peak} MiB so far`;
+}
+
+/** @param {Run} run @param {Dracd} dracd which runs, and runs again afterwards */
+async function restart(run, dracd) {
+  run.progress('restart with 1 M grants');
+  const rounds = run.options.restarts;
+  const { answered, seen } = await measureRestarts(dracd, { lookUps: run.lookUps, grants: MANY, rounds });
+  run.judge('restart/answer', answered);
+  run.judge('restart/empty', [seen.no]);
+  run.judge('memory/restarted', [dracd.memory().rss]);
+  run.remarks.push(
+    `look-ups from before the stop to after the start: ${seen.yes} yes, ${seen.no} no`,
+    memoryRemark('after a restart with 1 M grants', dracd.memory()),
+  );
+}
+
+/** @param {Run} run @param {Dracd} dracd which is empty afterwards */
+async function expire(run, dracd) {
+  run.progress('1 M grants that end at once');
+  const { generator, lookUps } = run;
+  const options = { generator, lookUps, grants: MANY, remainingS: REMAINING_S };
+  const { quiet, expiring, tookMs } = await measureExpiry(dracd, options);
+  run.judge('expiry/stall', [expiring.own]);
+  const words = (/** @type {import('./expiry.mjs').Stall} */ { late, own, gc, outside }) =>
+    [
+      `event loop ${own.toFixed(1)} ms (${late.toFixed(1)} with waiting for a core)`,
+      `garbage collection ${gc.toFixed(1)} ms`,
+      `a NULL from outside ${outside.toFixed(1)} ms`,
+    ].join(', ');
+  run.remarks.push(
+    `longest while 1 M grants end, which takes ${Math.round(tookMs)} ms: ${words(expiring)}`,
+    `longest of the same daemon just before, idle: ${words(quiet)}`,
+  );
+}
+
+/** @param {Run} run */
+export async function measureMany(run) {
+  if (!run.wantsAny('growth', 'restart', 'expiry')) return;
+  const dracd = run.dracd('many');
+  await dracd.start();
+  run.progress(`granting ${MANY} clients`);
+  const rates = await run.grant(dracd, MANY);
+  const [first, last] = [rates[0], rates.at(-1)].map((rate) => Math.round(rate ?? NaN));
+  run.remarks.push(`new clients: the first ${PART} at ${first} a second, the last of ${MANY} at ${last}`);
+  if (run.wantsAny('growth')) {
+    await compareSizes(run, dracd);
+    run.judge('memory/loaded', [dracd.memory().rss]);
+    run.remarks.push(memoryRemark('with 1 M grants', dracd.memory()));
+  }
+  if (run.wantsAny('restart')) await restart(run, dracd);
+  if (run.wantsAny('expiry')) await expire(run, dracd);
+  await dracd.stop();
+}

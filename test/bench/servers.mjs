@@ -1,0 +1,125 @@
+/**
+ * servers - the programs that are measured, each with files of its own, on a port that was free
+ *
+ * dracd as it is built, with a configuration file and without rpcbind; the libtirpc servers and reflex as
+ * build.mjs has made them. All listen on 127.0.0.1 and keep their files on the disk.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { MAIN } from './build.mjs';
+import { Wrong, start, stop, textOf, until } from './processes.mjs';
+
+/** @typedef {{name: string, port: number, pid: number, stop: () => Promise<void>}} Server */
+/** @typedef {{rss: number, peak: number, anonymous: number, files: number}} Memory MiB */
+
+const READY_MS = 60_000;
+const TICKS_A_SECOND = 100;
+/** More than the million that is measured with. */
+const MAX_GRANTS = 2_000_000;
+
+/** Seconds of processor time that a process has used, all its threads together. @param {number} pid */
+export function cpuSeconds(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+}
+
+/** @param {import('node:child_process').ChildProcess | undefined} child */
+function hasEnded(child) {
+  return child === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+/** A C server: prints its port when it listens. @param {{name: string, programs: string, disk: string}} of @returns {Promise<Server>} */
+export async function startServer({ name, programs, disk }) {
+  const directory = path.join(disk, name);
+  mkdirSync(directory);
+  const child = start([path.join(programs, name), directory]);
+  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+  const listening = () => {
+    if (hasEnded(child)) throw new Wrong(`${name} ended: ${stderr.text}`);
+    return stdout.text.endsWith('\n') ? Number(stdout.text) : undefined;
+  };
+  const port = await until(`${name} listens`, listening, { withinMs: READY_MS });
+  return { name, port, pid: child.pid ?? 0, stop: () => stop(child, 'SIGKILL') };
+}
+
+/** One dracd, which can be stopped and started again on the same files and the same port. */
+export class Dracd {
+  name = 'dracd';
+  port = 0;
+  /** What it said when it was ready last: grants that it recovered, and how long that took. */
+  lastStart = { grants: 0, tookMs: 0 };
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  #child;
+  #said = { text: '' };
+  #complaints = { text: '' };
+
+  /** @param {string} directory */
+  constructor(directory) {
+    this.directory = directory;
+    this.map = path.join(directory, 'relay.lmdb');
+    mkdirSync(directory, { recursive: true });
+  }
+
+  get pid() {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Starts and does not wait. @param {{lifetime?: string, nodeOptions?: readonly string[]}} [options] */
+  launch({ lifetime = '30m', nodeOptions = [] } = {}) {
+    const file = path.join(this.directory, 'dracd.toml');
+    writeFileSync(
+      file,
+      `[rpc]
+addresses = ["127.0.0.1"]
+port = ${this.port}
+rpcbind = "off"
+[reporters]
+allow = ["127.0.0.1"]
+allow_file = ${JSON.stringify(path.join(this.directory, 'dracd.allow'))}
+[grants]
+lifetime = "${lifetime}"
+max = ${MAX_GRANTS}
+[store]
+directory = ${JSON.stringify(path.join(this.directory, 'journal'))}
+[[exports]]
+format = "lmdb"
+path = ${JSON.stringify(this.map)}
+`,
+    );
+    const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);
+    this.#child = child;
+    this.#said = textOf(child.stdout);
+    this.#complaints = textOf(child.stderr);
+  }
+
+  /** Waits until the log says so. */
+  async ready() {
+    const saysReady = () => {
+      if (hasEnded(this.#child)) throw new Wrong(`dracd ended: ${this.#complaints.text}${this.#said.text}`);
+      return this.#said.text.split('\n').find((text) => text.includes('"event":"ready"'));
+    };
+    const ready = JSON.parse(await until('dracd is ready', saysReady, { withinMs: READY_MS }));
+    this.port = Number(ready.port);
+    this.lastStart = { grants: Number(ready.grants), tookMs: Number(ready.tookMs) };
+  }
+
+  /** @param {{lifetime?: string, nodeOptions?: readonly string[]}} [options] */
+  async start(options) {
+    this.launch(options);
+    await this.ready();
+  }
+
+  /** @param {NodeJS.Signals} [signal] */
+  async stop(signal = 'SIGTERM') {
+    if (this.#child !== undefined) await stop(this.#child, signal);
+  }
+
+  /** Resident memory as the kernel tells it: now, the most so far; of what is there now its own and pages of files. @returns {Memory} */
+  memory() {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    const mib = (/** @type {string} */ name) =>
+      Math.round(Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024);
+    return { rss: mib('VmRSS'), peak: mib('VmHWM'), anonymous: mib('RssAnon'), files: mib('RssFile') };
+  }
+}
