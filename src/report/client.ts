@@ -10,6 +10,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { type ClientAddress, addressToBytes } from '../core/address.js';
@@ -170,7 +171,8 @@ function callTcp(server: Server, call: Call, options: { clock: Clock; timeoutMs:
 export class ReportClient {
   readonly #options: ClientOptions;
   readonly #deadline: number;
-  #servers = new Map<number, Promise<Server>>();
+  /** The server of each version, once it has answered. */
+  readonly #servers = new Map<number, Server>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -179,26 +181,37 @@ export class ReportClient {
 
   /** Calls NULL; resolves when it is answered. */
   async ping(): Promise<void> {
-    const server = await this.#find(VERSION_1);
-    const call = {
-      program: PROGRAM,
-      version: VERSION_1,
-      procedure: Procedure.NULL,
-      argument: new Uint8Array(),
-    };
-    resultOf(await this.#call(server, call), server);
+    await this.#ask(VERSION_1, Procedure.NULL, new Uint8Array());
   }
 
   /** Reports one address and answers the addstat (0 success, 1 permission denied, 2 system error, 3 unknown). */
   async report(client: ClientAddress): Promise<number> {
     const bytes = addressToBytes(client);
-    const version = bytes.length === 4 ? VERSION_1 : VERSION_2;
-    let found = this.#servers.get(version);
-    if (found === undefined) this.#servers.set(version, (found = this.#find(version)));
-    const server = await found;
-    const argument = version === VERSION_1 ? encodeAdd1(bytes) : encodeAdd2(bytes);
-    const reply = await this.#call(server, { program: PROGRAM, version, procedure: Procedure.ADD, argument });
-    return decodeAddStat(resultOf(reply, server));
+    const result =
+      bytes.length === 4
+        ? await this.#ask(VERSION_1, Procedure.ADD, encodeAdd1(bytes))
+        : await this.#ask(VERSION_2, Procedure.ADD, encodeAdd2(bytes));
+    return decodeAddStat(result);
+  }
+
+  /** The result of one call. Of a host with several addresses the first is taken that can be reached. */
+  async #ask(version: number, procedure: number, argument: Uint8Array): Promise<Uint8Array> {
+    const call = { program: PROGRAM, version, procedure, argument };
+    const known = this.#servers.get(version);
+    if (known !== undefined) return resultOf(await this.#call(known, call), known);
+    let failure: unknown;
+    for (const address of await this.#addresses()) {
+      try {
+        const server = await this.#locate(address, version);
+        const result = resultOf(await this.#call(server, call), server);
+        this.#servers.set(version, server);
+        return result;
+      } catch (error) {
+        if (!(error instanceof Fault) || error.code !== 'UNREACHABLE') throw error;
+        failure ??= error;
+      }
+    }
+    throw failure;
   }
 
   #call(server: Server, call: Call): Promise<Reply> {
@@ -207,14 +220,18 @@ export class ReportClient {
     return transport === 'udp' ? callUdp(server, call, options) : callTcp(server, call, options);
   }
 
-  async #find(version: number): Promise<Server> {
-    const { host, port, transport } = this.#options;
-    const resolved = await lookup(host).catch((error: unknown) => {
+  async #addresses(): Promise<LookupAddress[]> {
+    const { host } = this.#options;
+    return lookup(host, { all: true }).catch((error: unknown) => {
       throw new Fault('UNREACHABLE', `${host}: ${reasonOf(error)}`, error);
     });
-    const server = { address: resolved.address, family: resolved.family };
-    if (port !== 0) return { ...server, port };
-    const rpcbind = { ...server, port: PORTMAP_PORT };
+  }
+
+  /** The server at one address: the port that is configured, or the one that rpcbind there tells. */
+  async #locate({ address, family }: LookupAddress, version: number): Promise<Server> {
+    const { port, transport } = this.#options;
+    if (port !== 0) return { address, family, port };
+    const rpcbind = { address, family, port: PORTMAP_PORT };
     const argument = encodeMapping({
       program: PROGRAM,
       version,
@@ -228,11 +245,10 @@ export class ReportClient {
       argument,
     };
     const found = decodePort(resultOf(await this.#call(rpcbind, call), rpcbind));
-    if (found === 0)
-      throw unreachable(
-        rpcbind,
-        `rpcbind knows no dracd there (program ${PROGRAM} version ${version}, ${transport})`,
-      );
-    return { ...server, port: found };
+    if (found !== 0) return { address, family, port: found };
+    throw unreachable(
+      rpcbind,
+      `rpcbind knows no dracd there (program ${PROGRAM} version ${version}, ${transport})`,
+    );
   }
 }

@@ -1,5 +1,5 @@
 /** The programs as a person or a script runs them: flags, exit statuses, messages. */
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { version } from '../../src/version.js';
 import { Daemon, killAll } from '../support/daemon.js';
@@ -163,6 +163,50 @@ describe('dracauth', () => {
       expect(ended.stderr).not.toBe('');
     },
   );
+
+  test('through a link, as the README installs it', async () => {
+    const bin = newDirectory('bin');
+    for (const [name, target] of [
+      ['dracd', MAIN],
+      ['dracauth', DRACAUTH],
+    ] as const) {
+      const link = path.join(bin, name);
+      symlinkSync(target, link);
+      expect(await run([link, '--version'])).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+
+  test("the README's post-login script reports, and becomes the program it was given", async () => {
+    const bin = newDirectory('postlogin');
+    const script = /```sh\n(#!\/bin\/sh\n[^`]*dracauth[^`]*)```/.exec(
+      readFileSync(path.join(ROOT, 'README.md'), 'utf8'),
+    )?.[1];
+    writeFileSync(path.join(bin, 'postlogin'), script ?? '', { mode: 0o755 });
+    // What rpcbind would tell it.
+    const told = `#!/bin/sh\nexec ${process.execPath} ${DRACAUTH} -p ${daemon.port} "$@"\n`;
+    writeFileSync(path.join(bin, 'dracauth'), told, { mode: 0o755 });
+    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, IP: '10.2.0.6' };
+    const ended = await run([path.join(bin, 'postlogin'), 'echo', 'the', 'mailbox'], { env });
+    expect(ended).toMatchObject({ code: 0, stdout: 'the mailbox\n', stderr: '' });
+    await until('it is granted', 5_000, async () => (await lookup(daemon.mapPath, '10.2.0.6')) !== undefined);
+  });
+
+  test('a name with several addresses: the next is tried when one does not answer', async () => {
+    const only6 = await Daemon.start({ addresses: ['::1'] });
+    const only4 = await Daemon.start({ addresses: ['127.0.0.1'] });
+    const hosts = path.join(newDirectory('hosts'), 'hosts');
+    writeFileSync(hosts, '127.0.0.1 dracd.test\n::1 dracd.test\n');
+    const named = ['unshare', '--mount', 'sh', '-c', `mount --bind ${hosts} /etc/hosts && exec "$@"`, 'sh'];
+    for (const { port } of [only6, only4]) {
+      for (const transport of [[], ['--tcp']]) {
+        const words = ['-s', 'dracd.test', ...transport, '-p', String(port), '10.2.0.7'];
+        const ended = await run([...named, process.execPath, DRACAUTH, ...words]);
+        expect(ended).toMatchObject({ code: 0, stderr: '' });
+      }
+    }
+    await only6.stop();
+    await only4.stop();
+  });
 
   test('no server: 69; no answer: 75', async () => {
     const port = String(await freePort());
