@@ -9,6 +9,9 @@
  * Expiry: every grant stands once in a slot of a quarter second. A sweep visits only slots whose time
  * is over and removes at most SWEEP_STEP grants before it lets other work run.
  *
+ * A jump of the wall clock makes what is stored wrong (it is stored as the wall clock's time), so all live
+ * grants are then written again, REWRITE_STEP with each group.
+ *
  * Limits: `max` live grants (renewals go on at the cap); MAX_WAITING reports wait for the disk, those
  * beyond fail at once; a group holds at most MAX_GROUP.
  */
@@ -71,6 +74,7 @@ export interface LedgerOptions {
 export const MAX_WAITING = 16_384;
 export const MAX_GROUP = 2_048;
 export const SWEEP_STEP = 1_000;
+export const REWRITE_STEP = 1_000;
 const SLOT_MS = 250;
 
 /** A grant as the ledger keeps it: with the steady time at which it ends, and the slot it stands in. */
@@ -104,6 +108,9 @@ export class Ledger {
   #group: Report[] = [];
   #groupEntries: Entry[] = [];
   #busy = false;
+  /** The grants still to be written again, and whether to begin anew because some could not be. */
+  #rewriting: Iterator<Entry> | undefined;
+  #rewriteDue = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -146,11 +153,14 @@ export class Ledger {
     }
     if (!this.#entries.has(report.client)) this.#waitingNew += 1;
     this.#waiting.push(report);
-    if (!this.#busy) {
-      this.#busy = true;
-      // Not at once: what has already arrived joins the same group.
-      this.#options.clock.soon(this.#commitGroup);
-    }
+    this.#work();
+  }
+
+  #work(): void {
+    if (this.#busy) return;
+    this.#busy = true;
+    // Not at once: what has already arrived joins the same group.
+    this.#options.clock.soon(this.#commitGroup);
   }
 
   #refusal({ client, sender }: Report): Outcome | undefined {
@@ -175,18 +185,36 @@ export class Ledger {
       const deadline = leaseEnd(now, this.#options.lifetimeMs, this.#entries.get(report.client)?.deadline);
       return new Entry({ client: report.client, reporter: report.sender }, deadline, toWall);
     });
+    this.#addRewritten(toWall);
     this.#options.store.commit(this.#groupEntries, this.#groupStored);
   };
 
+  /** Lets some of the grants that must be written again join the group. */
+  #addRewritten(toWall: number): void {
+    if (this.#rewriting === undefined) return;
+    for (let budget = REWRITE_STEP; budget > 0; budget -= 1) {
+      const next = this.#rewriting.next();
+      if (next.done === true) {
+        this.#rewriting = undefined;
+        return;
+      }
+      this.#groupEntries.push(new Entry(next.value, next.value.deadline, toWall));
+    }
+  }
+
   readonly #groupStored = (fault?: Fault): void => {
     if (fault !== undefined) {
+      if (this.#groupEntries.length > this.#group.length) this.#rewriteDue = true;
       this.#settleGroup(() => 'failed');
       return;
     }
     // Kept before the map is told: a sweep must see the renewal, or it would take the entry out of the
     // map behind us; and if the map cannot say so yet, it is rebuilt from here.
-    const renewed = this.#groupEntries.map((entry) => this.#keep(entry));
-    this.#options.map.apply({ put: this.#groupEntries, remove: [] }, (mapFault) => {
+    // What was only written again may have ended meanwhile.
+    const reports = this.#group.length;
+    const put = this.#groupEntries.filter((entry, i) => i < reports || this.#entries.has(entry.client));
+    const renewed = put.map((entry) => this.#keep(entry));
+    this.#options.map.apply({ put, remove: [] }, (mapFault) => {
       this.#settleGroup((i) =>
         mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted',
       );
@@ -199,7 +227,8 @@ export class Ledger {
     this.#groupEntries = [];
     // Only reports that still wait stand for entries to be.
     this.#waitingNew = this.#waiting.reduce((n, report) => n + (this.#entries.has(report.client) ? 0 : 1), 0);
-    if (this.#waiting.length > 0) this.#options.clock.soon(this.#commitGroup);
+    if (this.#waiting.length > 0 || this.#rewriting !== undefined)
+      this.#options.clock.soon(this.#commitGroup);
     else this.#busy = false;
     for (const [index, report] of group.entries()) report.settle(outcome(index));
   }
@@ -233,7 +262,15 @@ export class Ledger {
   /** Removes what is over; to be called a few times a second. Returns at once, works on in small steps. */
   sweep(): void {
     const jumped = this.#time.observe();
-    if (jumped !== 0) this.#options.alarms.clockJumped(jumped);
+    if (jumped !== 0) {
+      this.#options.alarms.clockJumped(jumped);
+      this.#rewriteDue = true;
+    }
+    if (this.#rewriteDue) {
+      this.#rewriteDue = false;
+      this.#rewriting = this.#entries.values();
+      this.#work();
+    }
     if (this.#sweeping) return;
     this.#sweeping = true;
     this.#sweepStep();

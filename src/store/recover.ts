@@ -10,7 +10,7 @@
  * else is damage: told loudly, the rest of that segment is skipped, later segments still count.
  *
  * Errors: Fault STORE when the directory cannot be read, or when a segment has a newer format.
- * Limits: a segment is read up to MAX_SEGMENT_BYTES; synchronous, about half a second per million grants.
+ * Limits: a segment is read up to MAX_SEGMENT_BYTES; synchronous, one to two seconds per million grants.
  */
 import fs from 'node:fs';
 import { Fault, reasonOf } from '../core/fault.js';

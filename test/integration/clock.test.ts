@@ -118,3 +118,25 @@ test('a restart after the clock was set back: what is left of a grant is never m
   expect(gone).toBeLessThan(again.readyAfterMs + LIFETIME_MS + 1_500);
   await again.stop();
 }, 60_000);
+
+test('a restart after the clock was set an hour ahead: the grants are there, with what was left of their time', async () => {
+  const time = new FakeTime();
+  time.set(0);
+  const daemon = await time.start();
+  const client = await UdpClient.open(daemon.port);
+  const before = performance.now();
+  expect(await client.add('192.0.2.4')).toBe(SUCCESS);
+  const answered = performance.now();
+  time.set(3_600);
+  await daemon.logged(/clock jumped/, 3_000);
+  // An ADD that comes after the rewriting has begun is answered after it.
+  expect(await client.add('192.0.2.5')).toBe(SUCCESS);
+  client.close();
+  await daemon.kill();
+  const again = await time.start();
+  expect(await lookup(again.mapPath, '192.0.2.4')).toBeDefined();
+  const gone = await goneAfter(again.mapPath, '192.0.2.4', 0);
+  expect(gone - before).toBeGreaterThanOrEqual(LIFETIME_MS - 10);
+  expect(gone - answered).toBeLessThan(LIFETIME_MS + 1_500);
+  await again.stop();
+}, 60_000);

@@ -5,6 +5,7 @@ import {
   Ledger,
   MAX_GROUP,
   MAX_WAITING,
+  REWRITE_STEP,
   SWEEP_STEP,
   type GrantStore,
   type LiveMap,
@@ -262,6 +263,78 @@ describe('expiry', () => {
       expect(world.map.has(at('10.0.0.2'))).toBe(true);
     },
   );
+});
+
+describe('what is stored after a jump of the wall clock', () => {
+  const HOUR = 3_600_000;
+  /** What a journal gives back: the latest end that was written for each client. */
+  const stored = (world: World): Map<string, number> => {
+    const ends = new Map<string, number>();
+    for (const { client, expiresAt } of world.journal.flat())
+      ends.set(client, Math.max(expiresAt, ends.get(client) ?? 0));
+    return ends;
+  };
+  const many = (count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 0xff}`);
+
+  test('says when each grant ends by the new time, in groups of bounded size', () => {
+    const world = new World(5_000);
+    const clients = many(2_500);
+    for (const client of clients) world.report(client);
+    world.settle();
+    const groups = world.journal.length;
+    world.pass(10_000);
+    world.w += HOUR;
+    world.pass(0);
+    world.settle();
+    const ends = stored(world);
+    for (const client of clients) expect(ends.get(client)).toBe(world.w + LIFETIME - 10_000);
+    expect(world.journal.length).toBeGreaterThanOrEqual(groups + 3);
+    for (const group of world.journal) expect(group.length).toBeLessThanOrEqual(MAX_GROUP + REWRITE_STEP);
+    expect(world.map.get(at('10.0.0.1'))).toBe(world.w + LIFETIME - 10_000);
+    // Written again, not renewed.
+    world.pass(LIFETIME - 10_000 + 500);
+    expect(world.ledger.size).toBe(0);
+    expect(world.map.size).toBe(0);
+  });
+
+  test('without a jump nothing is written again', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.pass(1_000);
+    world.settle();
+    expect(world.journal).toHaveLength(1);
+  });
+
+  test('is tried again until the disk takes it', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.w += HOUR;
+    world.pass(0);
+    world.settle(storeFault);
+    world.pass(250);
+    world.settle();
+    expect(stored(world).get('10.0.0.1')).toBe(world.w + LIFETIME - 250);
+    world.pass(250);
+    world.settle();
+    expect(world.journal).toHaveLength(3);
+  });
+
+  test('a grant that ends while it is written again stays ended, and reports go on meanwhile', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.pass(LIFETIME - 100);
+    world.w += HOUR;
+    world.pass(0);
+    const { outcomes } = world.report('10.0.0.2');
+    world.run();
+    world.pass(500);
+    expect(world.ledger.size).toBe(0);
+    world.settle();
+    expect(outcomes).toEqual(['granted']);
+    expect([...world.map.keys()]).toEqual(['10.0.0.2']);
+    expect(world.ledger.permits(at('10.0.0.1'))).toBe(false);
+  });
 });
 
 describe('the cap', () => {

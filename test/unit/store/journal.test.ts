@@ -387,6 +387,7 @@ describe('rotation', () => {
   });
 
   test('never more often than every ten seconds', async () => {
+    await bench.remove();
     bench = new JournalBench(1_000);
     await bench.open();
     expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
