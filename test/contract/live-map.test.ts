@@ -311,6 +311,10 @@ describe.each(Object.keys(formats) as FormatName[])('%s', (format) => {
       expect(await bench.put('192.0.2.2')).toMatchObject({ code: 'MAP', temporary: true });
       expect(bench.map.degraded).toContain(bench.path);
       expect(await bench.put('192.0.2.2')).toMatchObject({ code: 'MAP' });
+      // Not tried at each change, but at each tick, and quietly.
+      for (let i = 0; i < 3; i += 1)
+        expect(await bench.remove('192.0.2.9')).toMatchObject({ code: 'MAP', temporary: true });
+      expect(bench.heard('warn', 'map: building it anew')).toHaveLength(1);
       bench.map.tick();
       expect(await bench.put('192.0.2.2')).toMatchObject({ code: 'MAP' });
       rmdirSync(bench.path);

@@ -4,7 +4,7 @@
  * Reads through `postmap -q` and `postmap -s` with a configuration directory of its own, so that it
  * needs none of the machine's Postfix. It says lmdb:PATH without the suffix, as main.cf does.
  */
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { mustRun, newDirectory, run } from './processes.js';
 import type { Ended } from './processes.js';
@@ -15,7 +15,10 @@ let configuration: string | undefined;
 function configurationDirectory(): string {
   if (configuration === undefined) {
     configuration = newDirectory('postmap');
-    writeFileSync(path.join(configuration, 'main.cf'), 'compatibility_level = 3.6\n');
+    const main = path.join(configuration, 'main.cf');
+    writeFileSync(main, 'compatibility_level = 3.6\n');
+    // Postfix waits two seconds before it reads a file that has just been written.
+    utimesSync(main, 1, 1);
     copyFileSync('/etc/postfix/dynamicmaps.cf', path.join(configuration, 'dynamicmaps.cf'));
   }
   return configuration;

@@ -1,4 +1,5 @@
 /** The table of formats: names that a configuration can say, each with a map behind it. */
+import { rmSync } from 'node:fs';
 import { formats } from '../../../src/exports/formats.js';
 import { MapBench } from '../../support/live-map.js';
 
@@ -9,6 +10,7 @@ test.each(Object.entries(formats))(
     const bench = new MapBench((options) => format.create(options));
     expect(bench.map.degraded).toBeUndefined();
     expect(await bench.put('192.0.2.1')).toMatchObject({ code: 'MAP', temporary: true });
+    rmSync(bench.directory, { recursive: true });
   },
 );
 

@@ -54,7 +54,11 @@ test('the name changes only when it is published', async () => {
   writeFileSync(replacement.fd, 'new');
   expect(() => statSync(target.path)).toThrow('ENOENT');
   expect(path.dirname(replacement.temporary)).toBe(directory);
-  await replacement.publish(noSync);
+  await replacement.publish((fd) => {
+    // The content is on the disk before the name is.
+    expect([fd, readdirSync(directory)]).toEqual([replacement.fd, [path.basename(replacement.temporary)]]);
+    return Promise.resolve();
+  });
   await replacement.settle();
   expect(readFileSync(target.path, 'utf8')).toBe('new');
   expect(statSync(target.path).ino).toBe(fstatSync(replacement.fd).ino);
