@@ -56,14 +56,16 @@ class UdpDoor implements Door {
   readonly address: string;
   readonly port: number;
   readonly #socket: Socket;
+  /** The doors whose sockets are open: this one leaves them at its end. */
+  readonly #open: Set<UdpDoor>;
   #unanswered = 0;
   #closed = false;
-  #ended = false;
 
-  constructor(socket: Socket, address: string) {
+  constructor(socket: Socket, address: string, open: Set<UdpDoor>) {
     this.#socket = socket;
     this.address = address;
     this.port = socket.address().port;
+    this.#open = open.add(this);
   }
 
   get closed(): boolean {
@@ -77,8 +79,7 @@ class UdpDoor implements Door {
 
   /** Closes the socket, whatever is unanswered. */
   end(): void {
-    if (!this.#ended) this.#socket.close();
-    this.#ended = true;
+    if (this.#open.delete(this)) this.#socket.close();
   }
 
   took(): void {
@@ -87,7 +88,7 @@ class UdpDoor implements Door {
 
   /** Sends the answer, if there is one, to a call that was taken. */
   answer(bytes: Uint8Array | undefined, port: number, address: string): void {
-    if (bytes !== undefined && !this.#ended) this.#socket.send(bytes, port, address);
+    if (bytes !== undefined && this.#open.has(this)) this.#socket.send(bytes, port, address);
     this.#unanswered -= 1;
     if (this.#closed && this.#unanswered === 0) this.end();
   }
@@ -120,7 +121,7 @@ class UdpPeer implements Peer {
 
 export class RpcUdp {
   readonly #options: RpcUdpOptions;
-  /** Those whose socket is not closed. */
+  /** Those whose sockets are open. */
   readonly #doors = new Set<UdpDoor>();
   /** The last sender as it was spelled: a busy reporter is parsed once. */
   #spelled = '';
@@ -155,16 +156,12 @@ export class RpcUdp {
   }
 
   #serve(socket: Socket, address: string): Door {
-    const door = new UdpDoor(socket, address);
-    this.#doors.add(door);
+    const door = new UdpDoor(socket, address, this.#doors);
     socket.removeAllListeners('error').on('error', () => {
       this.#options.counters.add('rpc.udp.errors');
     });
     socket.on('message', (message, remote) => {
       this.#receive(door, message, remote);
-    });
-    socket.on('close', () => {
-      this.#doors.delete(door);
     });
     return door;
   }

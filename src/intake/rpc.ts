@@ -10,6 +10,7 @@
  */
 import { createSocket } from 'node:dgram';
 import type { ClientAddress } from '../core/address.js';
+import { reasonOf } from '../core/fault.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';
@@ -53,6 +54,7 @@ export class RpcIntake implements Intake {
   readonly #forwarding: Forwarding;
   readonly #registration: Registration;
   readonly #timers: Timer[] = [];
+  #hostUnread = false;
 
   constructor(options: RpcIntakeOptions) {
     this.#options = options;
@@ -99,7 +101,7 @@ export class RpcIntake implements Intake {
   }
 
   async start(): Promise<void> {
-    const { clock, host } = this.#options;
+    const { clock } = this.#options;
     try {
       await this.#doors.open();
       await this.#registration.start();
@@ -112,7 +114,7 @@ export class RpcIntake implements Intake {
       this.#timers.push(clock.every(ms, fn));
     };
     every(HOST_EVERY_MS, () => {
-      host.refresh();
+      this.#readHost();
       void this.#doors.follow();
     });
     every(RPCBIND_EVERY_MS, () => {
@@ -130,6 +132,20 @@ export class RpcIntake implements Intake {
     await this.#registration.stop();
     this.#doors.close();
     await Promise.all([this.#udp.stop(), this.#tcp.stop()]);
+  }
+
+  /** Reading them takes a descriptor: when there is none left the addresses stay as they were. */
+  #readHost(): void {
+    try {
+      this.#options.host.refresh();
+      this.#hostUnread = false;
+    } catch (error) {
+      if (this.#hostUnread) return;
+      this.#hostUnread = true;
+      this.#options.log.error('rpc: the addresses of this host cannot be read and are taken to be the same', {
+        error: reasonOf(error),
+      });
+    }
   }
 
   async #look(): Promise<void> {

@@ -2,7 +2,7 @@
  * rpcbind - what is said to this host's rpcbind, through its unix socket
  *
  * Through the socket rpcbind learns our uid from the kernel and makes it the owner of what we register:
- * no other user can then remove or replace it, as any could if we registered over the network.
+ * no other user can then remove or replace it. What is registered over the network, everybody can.
  *
  * Errors: Fault UNREACHABLE when nobody listens (rpcbind does not run), Fault TIMEOUT when it does not
  * answer within ANSWER_MS, Fault RPCBIND when it answers with anything but a result.

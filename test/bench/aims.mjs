@@ -2,7 +2,7 @@
 import { spread } from './statistics.mjs';
 
 /** @typedef {{what: string, at: 'least' | 'most', limit: number, unit: string}} Aim */
-/** @typedef {Aim & {name: string, values: readonly number[], median: number, least: number, most: number, met: boolean}} Verdict */
+/** @typedef {Aim & {name: string, values: readonly number[], median: number, least: number, most: number, verdict: 'met' | 'missed' | 'not judged'}} Verdict */
 
 /** @type {Readonly<Record<string, Aim>>} */
 export const aims = {
@@ -48,7 +48,7 @@ export const aims = {
     unit: 'ms',
   },
   'restart/answer': { what: 'restart with 1 M grants: first ADD answered', at: 'most', limit: 3, unit: 's' },
-  'restart/empty': { what: 'restart with 1 M grants: look-ups that said no', at: 'most', limit: 0, unit: '' },
+  'restart/empty': { what: 'look-ups that said no while it was restarted', at: 'most', limit: 0, unit: '' },
   'memory/loaded': { what: 'resident memory with 1 M grants', at: 'most', limit: 256, unit: 'MiB' },
   'memory/restarted': {
     what: 'resident memory with 1 M grants after a restart',
@@ -58,18 +58,26 @@ export const aims = {
   },
 };
 
-/** @param {string} name of the aim @param {readonly number[]} values its median is judged @returns {Verdict} */
-export function judge(name, values) {
+/** What the aims speak of when they say 1 M. */
+export const MANY = 1_000_000;
+
+/** A number of grants in words. @param {number} grants */
+export function inWords(grants) {
+  return grants >= MANY ? `${grants / MANY} M` : `${grants / 1_000} k`;
+}
+
+/**
+ * Judges the median. With fewer grants than an aim speaks of, it is neither met nor missed.
+ * @param {string} name of the aim
+ * @param {{values: readonly number[], grants: number}} measured
+ * @returns {Verdict}
+ */
+export function judge(name, { values, grants }) {
   const aim = aims[name];
   if (aim === undefined) throw new RangeError(`no aim is called ${name}`);
   const { median, least, most } = spread(values);
-  return {
-    name,
-    ...aim,
-    values,
-    median,
-    least,
-    most,
-    met: aim.at === 'least' ? median >= aim.limit : median <= aim.limit,
-  };
+  const what = aim.what.replace('1 M', inWords(grants));
+  const reached = aim.at === 'least' ? median >= aim.limit : median <= aim.limit;
+  const verdict = what === aim.what ? (reached ? 'met' : 'missed') : 'not judged';
+  return { name, ...aim, what, values, median, least, most, verdict };
 }

@@ -7,10 +7,10 @@ import { measureLosses, measureRates, ratios, shapes } from './rates.mjs';
 
 /** Live grants of dracd while it is compared; the calls go round their clients. */
 const LIVE = 100_000;
-const LIMIT_S = 0.5;
+const LIMIT_S = 0.3;
 /** The map: clients that are asked for right after their report was answered, while others report. */
-const ASKED = 40;
-const BUSY = { seconds: 2, sockets: 1, window: 64, set: 1_000 };
+const ASKED = 20;
+const BUSY = { seconds: 1, sockets: 1, window: 64, set: 1_000 };
 
 /** Each shape of load that is wanted. @param {Run} run */
 export async function compareServers(run) {

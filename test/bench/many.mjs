@@ -1,6 +1,7 @@
 /**
- * many - dracd with a million grants: what an ADD costs, memory, a restart, and the end of them all
+ * many - dracd with a million grants (fewer when it must be quick): what an ADD costs, memory, a restart, and the end of them all
  */
+import { inWords } from './aims.mjs';
 import { measureExpiry } from './expiry.mjs';
 import { measureRates, ratios, shapes } from './rates.mjs';
 import { measureRestarts } from './restart.mjs';
@@ -9,28 +10,28 @@ import { PART } from './run.mjs';
 /** @typedef {import('./run.mjs').Run} Run */
 /** @typedef {import('./servers.mjs').Dracd} Dracd */
 
-const MANY = 1_000_000;
 const FEW = 1_000;
 /** The grants of `expiry` live this long, and as much longer as the daemon needs to start. */
 const REMAINING_S = 5;
 
 /** An ADD among few grants and among many: two daemons that take turns. @param {Run} run @param {Dracd} many */
 async function compareSizes(run, many) {
+  const { grants } = run.options;
   const few = run.dracd('few');
   await few.start();
   await run.grant(few, FEW);
+  const less = `${inWords(FEW)} live grants`;
+  const more = `${inWords(grants)} live grants`;
   const contenders = [
-    { name: '1 k live grants', server: few, set: FEW },
-    { name: '1 M live grants', server: many, set: MANY },
+    { name: less, server: few, set: FEW },
+    { name: more, server: many, set: grants },
   ];
-  for (const [aim, shape] of Object.entries({
-    'growth/udp': shapes['udp-64'],
-    'growth/tcp': shapes['tcp-4x1024'],
-  })) {
-    run.progress(`1 k and 1 M live grants, ${shape.title}`);
+  const wanted = { 'growth/udp': shapes['udp-64'], 'growth/tcp': shapes['tcp-4x1024'] };
+  for (const [aim, shape] of Object.entries(wanted)) {
+    run.progress(`${less} and ${more}, ${shape.title}`);
     const loads = await measureRates(run.generator, contenders, { ...shape, ...run.options });
     run.rates.push({ title: `dracd, ${shape.title}`, loads, losses: {} });
-    run.judge(aim, ratios(loads, '1 k live grants', '1 M live grants'));
+    run.judge(aim, ratios(loads, less, more));
   }
   await few.stop();
 }
@@ -42,23 +43,24 @@ function memoryRemark(when, { rss, peak, anonymous, files }) {
 
 /** @param {Run} run @param {Dracd} dracd which runs, and runs again afterwards */
 async function restart(run, dracd) {
-  run.progress('restart with 1 M grants');
-  const rounds = run.options.restarts;
-  const { answered, seen } = await measureRestarts(dracd, { lookUps: run.lookUps, grants: MANY, rounds });
+  const { grants, restarts: rounds } = run.options;
+  run.progress(`restart with ${inWords(grants)} grants`);
+  const { answered, seen } = await measureRestarts(dracd, { lookUps: run.lookUps, grants, rounds });
   run.judge('restart/answer', answered);
   run.judge('restart/empty', [seen.no]);
   run.judge('memory/restarted', [dracd.memory().rss]);
   run.remarks.push(
     `look-ups from before the stop to after the start: ${seen.yes} yes, ${seen.no} no`,
-    memoryRemark('after a restart with 1 M grants', dracd.memory()),
+    memoryRemark(`after a restart with ${inWords(grants)} grants`, dracd.memory()),
   );
 }
 
 /** @param {Run} run @param {Dracd} dracd which is empty afterwards */
 async function expire(run, dracd) {
-  run.progress('1 M grants that end at once');
+  const { grants } = run.options;
+  run.progress(`${inWords(grants)} grants that end at once`);
   const { generator, lookUps } = run;
-  const options = { generator, lookUps, grants: MANY, remainingS: REMAINING_S };
+  const options = { generator, lookUps, grants, remainingS: REMAINING_S };
   const { quiet, expiring, tookMs } = await measureExpiry(dracd, options);
   run.judge('expiry/stall', [expiring.own]);
   const words = (/** @type {import('./expiry.mjs').Stall} */ { late, own, gc, outside }) =>
@@ -68,7 +70,7 @@ async function expire(run, dracd) {
       `a NULL from outside ${outside.toFixed(1)} ms`,
     ].join(', ');
   run.remarks.push(
-    `longest while 1 M grants end, which takes ${Math.round(tookMs)} ms: ${words(expiring)}`,
+    `longest while ${inWords(grants)} grants end, which takes ${Math.round(tookMs)} ms: ${words(expiring)}`,
     `longest of the same daemon just before, idle: ${words(quiet)}`,
   );
 }
@@ -78,14 +80,15 @@ export async function measureMany(run) {
   if (!run.wantsAny('growth', 'restart', 'expiry')) return;
   const dracd = run.dracd('many');
   await dracd.start();
-  run.progress(`granting ${MANY} clients`);
-  const rates = await run.grant(dracd, MANY);
+  const { grants } = run.options;
+  run.progress(`granting ${grants} clients`);
+  const rates = await run.grant(dracd, grants);
   const [first, last] = [rates[0], rates.at(-1)].map((rate) => Math.round(rate ?? NaN));
-  run.remarks.push(`new clients: the first ${PART} at ${first} a second, the last of ${MANY} at ${last}`);
+  run.remarks.push(`new clients: the first ${PART} at ${first} a second, the last of ${grants} at ${last}`);
   if (run.wantsAny('growth')) {
     await compareSizes(run, dracd);
     run.judge('memory/loaded', [dracd.memory().rss]);
-    run.remarks.push(memoryRemark('with 1 M grants', dracd.memory()));
+    run.remarks.push(memoryRemark(`with ${inWords(grants)} grants`, dracd.memory()));
   }
   if (run.wantsAny('restart')) await restart(run, dracd);
   if (run.wantsAny('expiry')) await expire(run, dracd);

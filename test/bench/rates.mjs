@@ -22,7 +22,7 @@ export const shapes = {
 };
 
 const WARM_S = 0.25;
-const BURST_S = 1;
+const BURST_S = 0.5;
 const BURST_PATIENCE_S = 0.5;
 
 /** @param {LoadGenerator} generator @param {readonly Contender[]} contenders @param {Shape & Effort} shape @returns {Promise<Loads>} */

@@ -52,11 +52,11 @@ function rateTable(rates) {
 
 /** @param {Result['verdicts']} verdicts */
 function aimTable(verdicts) {
-  const rows = verdicts.map(({ what, values, at, limit, unit, met }) => [
+  const rows = verdicts.map(({ what, values, at, limit, unit, verdict }) => [
     what,
     `${medianAndRange(values)} ${unit}`.trimEnd(),
     `${at === 'least' ? '>=' : '<='} ${limit} ${unit}`.trimEnd(),
-    met ? 'met' : 'missed',
+    verdict,
   ]);
   return table([['', 'measured, median (range)', 'aim', ''], ...rows]);
 }

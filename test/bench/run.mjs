@@ -46,7 +46,7 @@ export class Run {
 
   /** @param {string} aim its name @param {readonly number[]} values */
   judge(aim, values) {
-    this.verdicts.push(judge(aim, values));
+    this.verdicts.push(judge(aim, { values, grants: this.options.grants }));
   }
 
   /** A dracd with files of its own, not yet started. @param {string} name */

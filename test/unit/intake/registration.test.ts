@@ -104,6 +104,8 @@ describe('start', () => {
     world.rpcbind.entries.set('1 udp', { port: 7, owner: 'us' });
     await world.registration.start();
     expect([world.rpcbind.list, world.registration.state]).toEqual([OURS, 'registered']);
+    expect(world.lines).toEqual(['warn rpcbind: entries from before are removed', REGISTERED]);
+    expect(world.recorded.said[0]?.fields).toEqual({ entries: ['version 1 udp'] });
   });
 
   test('off: rpcbind is not spoken to', async () => {
