@@ -19,3 +19,8 @@ export const MAX_LIFETIME_MS = 7 * 24 * 3_600_000;
 export function leaseEnd(now: number, lifetimeMs: number, current = 0): number {
   return Math.max(now + lifetimeMs, current);
 }
+
+/** The epoch second (rounded up) that maps carry for an end in epoch milliseconds: never before it. */
+export function endSecond(expiresAt: number): number {
+  return Math.ceil(expiresAt / 1_000);
+}

@@ -20,7 +20,7 @@ import type { Fault } from './fault.js';
 import type { Grant } from './grant.js';
 import type { NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
-import { leaseEnd } from './grant.js';
+import { endSecond, leaseEnd } from './grant.js';
 import { type Clocks, SteadyTime } from './steady.js';
 
 /** What the ledger says to a report. */
@@ -212,8 +212,9 @@ export class Ledger {
     // map behind us; and if the map cannot say so yet, it is rebuilt from here.
     // What was only written again may have ended meanwhile.
     const reports = this.#group.length;
-    const put = this.#groupEntries.filter((entry, i) => i < reports || this.#entries.has(entry.client));
-    const renewed = put.map((entry) => this.#keep(entry));
+    const entries = this.#groupEntries.filter((entry, i) => i < reports || this.#entries.has(entry.client));
+    const put = entries.filter((entry) => !this.#isShown(entry));
+    const renewed = entries.map((entry) => this.#keep(entry));
     this.#options.map.apply({ put, remove: [] }, (mapFault) => {
       this.#settleGroup((i) =>
         mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted',
@@ -231,6 +232,12 @@ export class Ledger {
       this.#options.clock.soon(this.#commitGroup);
     else this.#busy = false;
     for (const [index, report] of group.entries()) report.settle(outcome(index));
+  }
+
+  /** Whether maps, which tell the end in whole seconds, carry this entry's already: a busy client is renewed many times in one. */
+  #isShown(entry: Entry): boolean {
+    const current = this.#entries.get(entry.client);
+    return current !== undefined && endSecond(current.expiresAt) === endSecond(entry.expiresAt);
   }
 
   /** Puts a durable entry into the set; answers whether it renewed one. */

@@ -26,6 +26,7 @@
 import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
+import { endSecond } from '../core/grant.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
 import type { KeyWriter } from './change-queue.js';
 import { Environment, STATUS } from './liblmdb.js';
@@ -46,12 +47,12 @@ export class Entries implements KeyWriter {
   }
 
   put(client: string, expiresAt: number): number {
-    return this.#environment.put(client, String(Math.ceil(expiresAt / 1000)));
+    return this.#environment.put(client, String(endSecond(expiresAt)));
   }
 
   /** For a client greater than all that are there: faster, and the pages become full. */
   append(client: string, expiresAt: number): number {
-    return this.#environment.put(client, String(Math.ceil(expiresAt / 1000)), true);
+    return this.#environment.put(client, String(endSecond(expiresAt)), true);
   }
 
   remove(client: string): number {

@@ -191,6 +191,20 @@ test('the same client twice in one group is one grant', () => {
   expect(world.ledger.size).toBe(1);
 });
 
+test('a renewal within the same second is stored, and spares the map that says so already', () => {
+  const world = new World();
+  world.pass(100);
+  world.add('10.0.0.1');
+  const shown = world.w + LIFETIME;
+  world.pass(200);
+  expect(world.add('10.0.0.1')).toBe('renewed');
+  expect(world.journal.at(-1)?.[0]?.expiresAt).toBe(world.w + LIFETIME);
+  expect(world.map.get(at('10.0.0.1'))).toBe(shown);
+  world.pass(1_000);
+  expect(world.add('10.0.0.1')).toBe('renewed');
+  expect(world.map.get(at('10.0.0.1'))).toBe(world.w + LIFETIME);
+});
+
 describe('expiry', () => {
   test('exact at the question, and out of the map within half a second, never early', () => {
     const world = new World();
