@@ -12,6 +12,7 @@ import { formats } from './exports/formats.js';
 import { LOG_LEVELS } from './runtime/log.js';
 
 const formatNames = Object.keys(formats) as (keyof typeof formats)[];
+const suffixes = formatNames.map((name) => `${name}: ${formats[name].suffix}`).join(', ');
 
 /** What each key allows, in words; `*` stands for any index. */
 export const allowed: Readonly<Record<string, string>> = {
@@ -26,19 +27,19 @@ export const allowed: Readonly<Record<string, string>> = {
   reporters: 'a table [reporters]',
   'reporters.allow': 'a list of addresses and networks',
   'reporters.allow.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
-  'reporters.allow_file': 'a path; the file may be absent',
+  'reporters.allow_file': 'an absolute path; the file may be absent',
   grants: 'a table [grants]',
   'grants.lifetime': 'a duration from "1s" to "7d", such as "30m"',
   'grants.max': 'a whole number from 1 to 16000000',
   'grants.never': 'a list of addresses and networks',
   'grants.never.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
   store: 'a table [store]',
-  'store.directory': 'a path of a directory that only the daemon writes',
+  'store.directory': 'an absolute path of a directory that only the daemon writes',
   'store.durability': '"disk" or "memory"',
   exports: 'a list of at most 16 tables [[exports]], each with a path of its own',
   'exports.*': 'a table [[exports]] with format and path',
   'exports.*.format': formatNames.map((name) => `"${name}"`).join(', '),
-  'exports.*.path': 'a path of a file, different for each export',
+  'exports.*.path': `an absolute path, different for each export, that ends as the MTA expects it (${suffixes})`,
   'exports.*.mode': '"0644", "0640", "0604" or "0600"',
   'exports.*.group': 'the name of a group',
   log: 'a table [log]',
@@ -73,9 +74,8 @@ const network = z.string().transform((text, context) => {
 
 const path = z
   .string()
-  .min(1)
   .max(4096)
-  .regex(/^[^\0]+$/);
+  .regex(/^\/[^\0]+$/);
 
 const rpc = z
   .strictObject({
@@ -92,15 +92,20 @@ const rpc = z
   })
   .refine((value) => value.udp || value.tcp, { path: ['udp'], message: 'nothing to listen on' });
 
-const exported = z.strictObject({
-  format: z.enum(formatNames),
-  path,
-  mode: z
-    .enum(['0644', '0640', '0604', '0600'])
-    .default('0644')
-    .transform((text) => parseInt(text, 8)),
-  group: z.string().min(1).optional(),
-});
+const exported = z
+  .strictObject({
+    format: z.enum(formatNames),
+    path,
+    mode: z
+      .enum(['0644', '0640', '0604', '0600'])
+      .default('0644')
+      .transform((text) => parseInt(text, 8)),
+    group: z.string().min(1).optional(),
+  })
+  .refine(({ format, path: file }) => file.endsWith(formats[format].suffix), {
+    path: ['path'],
+    message: 'the MTA would not find it',
+  });
 
 /** The schema, with the directory that state goes to when a path is not given. */
 export function configSchema(stateDirectory: string) {

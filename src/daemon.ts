@@ -13,6 +13,7 @@ import { NeverGranted } from './core/never.js';
 import { Reporters } from './core/reporters.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
+import { exclusive } from './exports/map-lock.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import { ReportClient } from './report/client.js';
@@ -86,7 +87,9 @@ export class Daemon {
 
     const snapshot = (): Iterable<Grant> => ledger.grants();
     const maps = new LiveMaps(
-      config.exports.map(({ format, ...rest }) => formats[format].create({ ...rest, clock, log, snapshot })),
+      config.exports.map(({ format, ...rest }) =>
+        exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
+      ),
     );
     const ledger = new Ledger({
       store: journal,
@@ -121,7 +124,6 @@ export class Daemon {
       port,
       addresses,
       rpcbind,
-      map: paths[0],
       maps: paths,
       grants: ledger.size,
       tookMs: Math.round(clock.mono() - began),

@@ -39,7 +39,9 @@ function wholeNumber(min: number, max: number) {
 }
 
 function addressesOf(words: readonly string[]): ClientAddress[] {
-  const fallback = process.env['IP'] ?? process.env['TCPREMOTEIP'];
+  const fallback = [process.env['IP'], process.env['TCPREMOTEIP']].find(
+    (text) => text !== undefined && text !== '',
+  );
   const texts = words.length > 0 ? words : fallback === undefined ? [] : [fallback];
   if (texts.length === 0)
     throw new CommanderError(

@@ -10,6 +10,7 @@
 import type { Config } from './config.js';
 import { Fault } from './core/fault.js';
 import { formats } from './exports/formats.js';
+import { exclusive } from './exports/map-lock.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
 import { readJournal } from './store/journal.js';
@@ -34,7 +35,8 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
   const { grants, release } = held;
   try {
     for (const { format, ...rest } of config.exports) {
-      const map = formats[format].create({ ...rest, clock, log, snapshot: () => grants });
+      const options = { ...rest, clock, log, snapshot: () => grants };
+      const map = exclusive(formats[format].create(options), options);
       await map.open();
       await map.close();
     }

@@ -1,5 +1,6 @@
 /** greeting - what a person who started dracd on a terminal wants to know first */
 import type { Config } from './config.js';
+import { formats } from './exports/formats.js';
 
 export interface GreetingOptions {
   readonly version: string;
@@ -25,14 +26,17 @@ export function greeting(options: GreetingOptions): string {
     `  listening  ${options.addresses.join(', ')}: ${transports} port ${port}, ONC RPC program 900101`,
     `  rpcbind    ${options.rpcbind === 'registered' ? 'registered: POP3 servers find the port by themselves' : `${options.rpcbind}: clients must be told the port`}`,
   ];
-  const table = config.exports[0]?.path.replace(/\.lmdb$/, '');
+  const [first] = config.exports;
   for (const { format, path } of config.exports) lines.push(`  map        ${path} (${format})`);
   lines.push(
     '',
     '  Try next, in another terminal:',
     `    node ${options.reporter} -p ${port} ${EXAMPLE_CLIENT}`,
   );
-  if (table !== undefined) lines.push(`    postmap -q ${EXAMPLE_CLIENT} lmdb:${table}`);
+  if (first !== undefined) {
+    const table = formats[first.format].table(first.path);
+    lines.push(`    /usr/sbin/postmap -q ${EXAMPLE_CLIENT} ${table}`);
+  }
   lines.push('', '  Stop with Ctrl-C.', '');
   return `${lines.join('\n')}\n`;
 }

@@ -83,8 +83,9 @@ function loadConfig(options: Options): Config {
 }
 
 function logStyle(): LogStyle {
-  if (process.env['JOURNAL_STREAM'] !== undefined) return 'journal';
-  return process.stdout.isTTY ? 'terminal' : 'json';
+  // A terminal may stand in a session that a service manager started.
+  if (process.stdout.isTTY) return 'terminal';
+  return process.env['JOURNAL_STREAM'] === undefined ? 'json' : 'journal';
 }
 
 /** The environment systemd speaks to us through. */

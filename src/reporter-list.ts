@@ -41,17 +41,19 @@ export function readReporters(
 ): Network[] {
   const file = readAllowFile(config.allow_file);
   if (config.allow === undefined && file === undefined) return hosts(own);
-  const networks: Network[] = [...(config.allow ?? [])];
-  if (file === undefined) return networks;
-  const parsed = parseAllowFile(file);
+  const parsed = parseAllowFile(file ?? '');
   for (const { line, message } of parsed.warnings) {
     log.warn('reporters: a line of the allow file', { file: config.allow_file, line, problem: message });
   }
-  networks.push(...parsed.networks);
+  const networks = [...(config.allow ?? []), ...parsed.networks];
   if (networks.length === 0)
     log.warn('reporters: nobody is believed', {
       file: config.allow_file,
-      cure: 'add a line netmask netaddr, or remove the file',
+      cure: 'name reporters in reporters.allow or in the file, or remove both',
+    });
+  if (networks.some(({ mask }) => mask.every((byte) => byte === 0)))
+    log.warn('reporters: everybody is believed, so everybody can let any address relay', {
+      cure: 'name the reporters instead of a network of prefix length 0',
     });
   return networks;
 }

@@ -37,5 +37,9 @@ export interface OpenLiveMap extends LiveMap {
 }
 
 export interface LiveMapFormat {
+  /** What the names of its files end in, because the MTA adds it to the name in its own configuration. */
+  readonly suffix: string;
+  /** What `postmap -q KEY` and main.cf are told for the file at `path`. */
+  table(path: string): string;
   create(options: LiveMapOptions): OpenLiveMap;
 }

@@ -259,4 +259,10 @@ export class LmdbMap implements OpenLiveMap {
   }
 }
 
-export const lmdb: LiveMapFormat = { create: (options) => new LmdbMap(options) };
+const SUFFIX = '.lmdb';
+
+export const lmdb: LiveMapFormat = {
+  suffix: SUFFIX,
+  table: (file) => `lmdb:${file.slice(0, -SUFFIX.length)}`,
+  create: (options) => new LmdbMap(options),
+};

@@ -104,13 +104,17 @@ function cannotGive(target: MapTarget, { uid, gid }: Attributes, thrown: unknown
   );
 }
 
-/** Makes the directory when it is missing; readers may walk through it whatever the umask. */
-function makeDirectory(target: MapTarget, log: Log): void {
+/** Makes the directory when it is missing; readers may walk through it whatever the umask. Throws Fault MAP. */
+export function makeDirectory(target: Pick<MapTarget, 'path'>, log: Log): void {
   const directory = path.dirname(target.path);
-  const first = mkdirSync(directory, { recursive: true });
-  if (first === undefined) return;
-  for (let made = directory; made.startsWith(first); made = path.dirname(made))
-    chmodSync(made, DIRECTORY_MODE);
+  try {
+    const first = mkdirSync(directory, { recursive: true });
+    if (first === undefined) return;
+    for (let made = directory; made.startsWith(first); made = path.dirname(made))
+      chmodSync(made, DIRECTORY_MODE);
+  } catch (thrown) {
+    throw faultOf(`the directory of map ${target.path} cannot be used`, thrown);
+  }
   log.info('map: directory made', { directory });
 }
 

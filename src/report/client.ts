@@ -70,6 +70,11 @@ function unreachable(server: Server, reason: string, cause?: unknown): Fault {
 /** The result of a reply to a call, or a Fault that says what the server answered instead. */
 function resultOf(reply: Reply, server: Server): Uint8Array {
   if (reply.kind === 'success') return reply.result;
+  if (reply.kind === 'denied' && reply.authStat !== undefined)
+    throw unreachable(
+      server,
+      'the server refused the call (authentication error); its log tells why, and TCP may be taken',
+    );
   throw unreachable(server, `the server refused the call (${reply.kind} ${reply.stat}); is it a dracd?`);
 }
 
@@ -244,7 +249,11 @@ export class ReportClient {
       procedure: Portmap2.GETPORT,
       argument,
     };
-    const found = decodePort(resultOf(await this.#call(rpcbind, call), rpcbind));
+    const reply = await this.#call(rpcbind, call).catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error;
+      throw new Fault(error.code, `rpcbind does not tell the port (${error.message}); give the port`, error);
+    });
+    const found = decodePort(resultOf(reply, rpcbind));
     if (found !== 0) return { address, family, port: found };
     throw unreachable(
       rpcbind,

@@ -162,6 +162,18 @@ describe('a second daemon on the same directory', () => {
   });
 });
 
+test('a daemon with a journal of its own and the map of another ends and leaves the map alone', async () => {
+  const daemon = await Daemon.start();
+  const client = await UdpClient.open(daemon.port);
+  expect(await client.add('192.0.2.5')).toBe(SUCCESS);
+  client.close();
+  const second = Daemon.launch({ map: daemon.mapPath });
+  expect((await second.exited).code).toBe(1);
+  expect(second.noise.join('\n')).toContain(`another dracd writes the map ${daemon.mapPath}`);
+  expect([...(await dump(daemon.mapPath)).keys()]).toEqual(['192.0.2.5']);
+  await daemon.stop();
+});
+
 describe('slow peers', () => {
   const PEERS = 2_000;
 

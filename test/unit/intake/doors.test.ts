@@ -242,6 +242,13 @@ describe('follow', () => {
     world.refuse = (place) => (place.includes('192.0.2.2') ? 'EADDRINUSE' : undefined);
     await doors.follow();
     expect(world.events('error')).toHaveLength(3);
+    // So is that of an address which had gone meanwhile.
+    world.set('127.0.0.1');
+    await doors.follow();
+    world.set('127.0.0.1', '192.0.2.2');
+    await doors.follow();
+    await doors.follow();
+    expect(world.events('error')).toHaveLength(5);
   });
 
   test('one at a time', async () => {
