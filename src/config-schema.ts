@@ -4,6 +4,7 @@
  * One table of keys serves three ends: the messages that say what is allowed, the test that holds the
  * README to every key, and the reader of this file.
  */
+import { normalize } from 'node:path';
 import { z } from 'zod';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { parseAddress } from './core/address.js';
@@ -133,7 +134,7 @@ export function configSchema(stateDirectory: string) {
     exports: z
       .array(exported)
       .max(16)
-      .refine((list) => new Set(list.map((one) => one.path)).size === list.length, {
+      .refine((list) => new Set(list.map((one) => normalize(one.path))).size === list.length, {
         message: 'two exports with one path',
       })
       .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),

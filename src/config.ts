@@ -7,11 +7,11 @@
  *
  * Errors: Fault CONFIG, whose message is ready to be shown.
  */
-import { readFileSync, statSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { allowed, type Config, configSchema } from './config-schema.js';
 import { Fault, reasonOf } from './core/fault.js';
+import { readSmallFile } from './runtime/read-file.js';
 
 export type { Config } from './config-schema.js';
 
@@ -79,10 +79,7 @@ export function parseConfig(text: string, file: string, stateDirectory: string):
 export function readConfig(file: string, stateDirectory: string): Config {
   let text: string;
   try {
-    const { size } = statSync(file);
-    if (size > MAX_CONFIG_BYTES)
-      throw new Error(`it has ${size} bytes; at most ${MAX_CONFIG_BYTES} are read`);
-    text = readFileSync(file, 'utf8');
+    text = readSmallFile(file, MAX_CONFIG_BYTES);
   } catch (error) {
     throw new Fault('CONFIG', `${file}: cannot be read: ${reasonOf(error)}`, error);
   }

@@ -75,6 +75,8 @@ export class Daemon {
     log.info('starting', { version, pid: process.pid });
     const began = clock.mono();
 
+    // Before the grants come back: those that may not be granted any more must not.
+    this.#readReporters(config);
     const { journal, grants } = await Journal.open({
       directory: config.store.directory,
       durability: config.store.durability,
@@ -113,7 +115,6 @@ export class Daemon {
       maps.tick();
     });
 
-    this.#readReporters(config);
     this.#host.onChange(() => {
       this.#hostChanged();
     });

@@ -9,8 +9,10 @@
  */
 import type { Config } from './config.js';
 import { Fault } from './core/fault.js';
+import { NeverGranted } from './core/never.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
+import { HostAddresses } from './intake/host-addresses.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
 import { readJournal } from './store/journal.js';
@@ -32,7 +34,10 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
     }
     throw error;
   }
-  const { grants, release } = held;
+  const { release } = held;
+  const never = new NeverGranted({ networks: config.grants.never });
+  never.setHosts(new HostAddresses().list());
+  const grants = held.grants.filter(({ client, reporter }) => !never.refuses(client, reporter));
   try {
     for (const { format, ...rest } of config.exports) {
       const options = { ...rest, clock, log, snapshot: () => grants };

@@ -75,7 +75,8 @@ function loadConfig(options: Options): Config {
   const file = configFile(options);
   // systemd names the unit's StateDirectory; a person without a configuration works in the current directory.
   const state =
-    process.env['STATE_DIRECTORY']?.split(':')[0] ?? (file === undefined ? LOCAL_STATE : SERVICE_STATE);
+    process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '') ??
+    (file === undefined ? LOCAL_STATE : SERVICE_STATE);
   const config =
     file === undefined ? parseConfig('', 'built-in defaults', path.resolve(state)) : readConfig(file, state);
   if (options.expire === undefined) return config;
@@ -122,6 +123,12 @@ async function serve(options: Options): Promise<void> {
     mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
   const log = createLogger({ level: config.log.level, style: logStyle() });
   const environment = systemdEnvironment();
+  // From the first moment: unhandled, it would end the process.
+  const hangUp: { isDue: boolean; daemon?: Daemon } = { isDue: false };
+  process.on('SIGHUP', () => {
+    if (hangUp.daemon === undefined) hangUp.isDue = true;
+    else reload(hangUp.daemon, options, log);
+  });
   const daemon = await Daemon.start({
     config,
     clock: systemClock,
@@ -141,9 +148,8 @@ async function serve(options: Options): Promise<void> {
     });
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
-  process.on('SIGHUP', () => {
-    reload(daemon, options, log);
-  });
+  hangUp.daemon = daemon;
+  if (hangUp.isDue) reload(daemon, options, log);
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
   if (logStyle() === 'terminal')
     process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));

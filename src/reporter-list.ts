@@ -5,23 +5,22 @@
  * as the original did; an existing but empty file alone means nobody. A file that exists and cannot be
  * read is an error, never an empty list.
  */
-import { readFileSync } from 'node:fs';
 import type { ClientAddress } from './core/address.js';
 import { Fault, reasonOf } from './core/fault.js';
 import { type Network, parseNetwork } from './core/network.js';
 import { parseAllowFile } from './core/reporters.js';
 import type { Config } from './config.js';
 import type { Log } from './runtime/log.js';
+import { readSmallFile } from './runtime/read-file.js';
 
 /** A larger dracd.allow than this, bytes, is not one. */
 const MAX_ALLOW_BYTES = 8 * 1024 * 1024;
+/** Lines with problems that are told one by one. */
+const LINES_TOLD = 20;
 
 function readAllowFile(path: string): string | undefined {
   try {
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_ALLOW_BYTES)
-      throw new Error(`it has ${bytes.length} bytes; at most ${MAX_ALLOW_BYTES} are read`);
-    return bytes.toString('utf8');
+    return readSmallFile(path, MAX_ALLOW_BYTES);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -42,9 +41,14 @@ export function readReporters(
   const file = readAllowFile(config.allow_file);
   if (config.allow === undefined && file === undefined) return hosts(own);
   const parsed = parseAllowFile(file ?? '');
-  for (const { line, message } of parsed.warnings) {
+  for (const { line, message } of parsed.warnings.slice(0, LINES_TOLD)) {
     log.warn('reporters: a line of the allow file', { file: config.allow_file, line, problem: message });
   }
+  if (parsed.warnings.length > LINES_TOLD)
+    log.warn('reporters: more lines of the allow file with problems', {
+      file: config.allow_file,
+      lines: parsed.warnings.length - LINES_TOLD,
+    });
   const networks = [...(config.allow ?? []), ...parsed.networks];
   if (networks.length === 0)
     log.warn('reporters: nobody is believed', {

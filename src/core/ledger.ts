@@ -134,11 +134,15 @@ export class Ledger {
     for (const entry of this.#entries.values()) if (entry.deadline > this.#time.now()) yield entry;
   }
 
-  /** Takes over what the store recovered; what is left of a grant is never more than a whole lease. */
+  /**
+   * Takes over what the store recovered, except what may not be granted any more; what is left of a grant
+   * is never more than a whole lease.
+   */
   restore(grants: Iterable<Grant>): void {
     const toWall = this.#time.toWall();
     const now = this.#time.now();
     for (const grant of grants) {
+      if (this.#options.never.refuses(grant.client, grant.reporter)) continue;
       const deadline = Math.min(grant.expiresAt - toWall, now + this.#options.lifetimeMs);
       if (deadline > now) this.#insert(new Entry(grant, deadline, toWall));
     }

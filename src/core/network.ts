@@ -71,3 +71,9 @@ export function anyContains(networks: readonly Network[], address: Uint8Array): 
   for (const network of networks) if (contains(network, address)) return true;
   return false;
 }
+
+/** Whether the mask is a prefix: ones, and then zeros. */
+export function isPrefix({ mask }: Network): boolean {
+  const bits = Array.from(mask, (byte) => byte.toString(2).padStart(8, '0')).join('');
+  return /^1*0*$/.test(bits);
+}

@@ -38,12 +38,14 @@ const WRAPPERS = [
 ].map(({ network, ...rest }) => ({ network: network[0] as Network, ...rest }));
 
 function isUnusable(bytes: Uint8Array): boolean {
-  if (bytes.length === 4) return anyContains(UNUSABLE_IPV4, bytes);
-  if (!anyContains(USABLE_IPV6, bytes)) return true;
-  return WRAPPERS.some(
-    ({ network, at, invert }) =>
-      contains(network, bytes) && isUnusable(bytes.subarray(at, at + 4).map((byte) => byte ^ invert)),
-  );
+  return bytes.length === 4 ? anyContains(UNUSABLE_IPV4, bytes) : !anyContains(USABLE_IPV6, bytes);
+}
+
+/** The four bytes of the IPv4 address that an IPv6 address wraps; undefined when it wraps none. */
+function unwrap(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length === 4) return undefined;
+  const wrapper = WRAPPERS.find(({ network }) => contains(network, bytes));
+  return wrapper && bytes.subarray(wrapper.at, wrapper.at + 4).map((byte) => byte ^ wrapper.invert);
 }
 
 export interface NeverOptions {
@@ -68,7 +70,9 @@ export class NeverGranted {
   refuses(client: ClientAddress, sender: ClientAddress): boolean {
     if (client === sender || this.#hosts.has(client)) return true;
     const bytes = addressToBytes(client);
-    return isUnusable(bytes) || anyContains(this.#networks, bytes);
+    if (isUnusable(bytes) || anyContains(this.#networks, bytes)) return true;
+    const wrapped = unwrap(bytes);
+    return wrapped !== undefined && this.refuses(addressFromBytes(wrapped), sender);
   }
 }
 

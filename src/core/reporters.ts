@@ -6,10 +6,10 @@
  *
  * dracd.allow, line by line: `netmask netaddr`, dotted quads, `#` starts a comment. A line whose
  * address has bits outside its mask never matched in the original; here the address is masked and the
- * line is warned of. A line that cannot be read is warned of and believed for nobody.
+ * line is warned of, unless the mask is no prefix either: then it is ignored, as ever. A line that cannot be read is warned of and believed for nobody.
  */
 import { type ClientAddress, addressToBytes, parseAddress } from './address.js';
-import { type Network, anyContains, isSingleHost, maskNetwork } from './network.js';
+import { type Network, anyContains, isPrefix, isSingleHost, maskNetwork } from './network.js';
 import { hostOf } from './never.js';
 
 /** Longest dracd.allow that is read, in lines; more is a mistake or an attack. */
@@ -35,6 +35,9 @@ function readLine(text: string): { network?: Network; warning?: string } {
   }
   const network = maskNetwork(address, mask);
   if (network === undefined) return { warning: 'ignored: netmask and address are of different families' };
+  if (network.hostBits && !isPrefix(network)) {
+    return { warning: 'ignored: matched nobody in the original either; are netmask and address swapped?' };
+  }
   if (network.hostBits) {
     return { network, warning: `the address has bits outside its netmask; read as ${hostOf(network)}` };
   }
@@ -54,7 +57,7 @@ export function parseAllowFile(text: string): AllowFile {
     lines.length = MAX_ALLOW_LINES;
   }
   for (const [index, raw] of lines.entries()) {
-    const line = raw.replace(/#.*/, '').trim();
+    const line = raw.replace(/#[^]*/, '').trim();
     if (line === '') continue;
     const { network, warning } = readLine(line);
     if (network !== undefined) networks.push(network);

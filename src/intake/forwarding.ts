@@ -9,7 +9,9 @@
  *
  * A round ends as soon as rpcbind has answered INDIRECT, the last of the three, and what it may have
  * forwarded before has been read; else after ROUND_MS. A round that was not answered at all proves
- * nothing. Until one has proved something the verdict on this host's UDP reports is 'unknown'.
+ * nothing, unless the port is closed and there is no rpcbind by other signs either. Until a round has
+ * proved something, and again from the moment a registration is about to be made, the verdict on this
+ * host's UDP reports is 'unknown'.
  *
  * Limits: at most MAX_PORTS ports are remembered, the oldest is forgotten first. Between two rounds
  * (rpc.ts: a minute, and each registration) a change is not seen.
@@ -20,7 +22,7 @@ import type { ClientAddress } from '../core/address.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import { Procedure, PROGRAM, VERSION_1 } from '../wire/drac.js';
-import { PORTMAP_PORT, PORTMAP_PROGRAM, Portmap2, Rpcb4, encodeForwardedCall } from '../wire/portmap.js';
+import { PORTMAP_PROGRAM, Portmap2, Rpcb4, encodeForwardedCall } from '../wire/portmap.js';
 import { encodeCall } from '../wire/rpc.js';
 import { wordAt } from '../wire/xdr.js';
 
@@ -41,12 +43,16 @@ interface Sender {
 
 /** A socket to send probes from. */
 export interface ProbeSocket {
-  send(message: Uint8Array, port: number, address: string): void;
+  send(message: Uint8Array): void;
   close(): void;
 }
 
-/** Opens a probe socket; onMessage gets what rpcbind answers. */
-export type OpenProbeSocket = (family: 4 | 6, onMessage: (message: Uint8Array) => void) => ProbeSocket;
+/** Opens a socket towards rpcbind's port on loopback: what it answers, and that nobody listens there. */
+export type OpenProbeSocket = (
+  family: 4 | 6,
+  onMessage: (message: Uint8Array) => void,
+  onRefused: () => void,
+) => ProbeSocket;
 
 export interface ForwardingOptions {
   /** Whether an address is this host's own, loopback included. */
@@ -67,6 +73,8 @@ interface Round {
   /** xids of the INDIRECT calls that rpcbind has not answered. */
   readonly unanswered: Set<number>;
   readonly sockets: ProbeSocket[];
+  readonly isExpected: boolean;
+  readonly refused: Set<4 | 6>;
   timer: Timer;
   answered: boolean;
   seen: boolean;
@@ -98,7 +106,12 @@ export class Forwarding {
     return this.#ports.has(port) ? 'forwarded' : this.#state;
   }
 
-  /** There is no rpcbind to forward: nothing to probe. */
+  /** What was proved may not hold any more: a registration is about to be made, perhaps in another rpcbind. */
+  doubt(): void {
+    if (this.#state === 'direct') this.#state = 'unknown';
+  }
+
+  /** There is nothing that could be forwarded to. */
   assumeNone(): void {
     if (this.#state === 'unknown') this.#state = 'direct';
   }
@@ -121,14 +134,19 @@ export class Forwarding {
     );
   }
 
-  /** Sends the probes of a round over the given families and resolves when it has ended. One round at a time. */
-  probe(families: readonly (4 | 6)[]): Promise<void> {
+  /**
+   * Sends the probes of a round over the given families and resolves when it has ended. One round at a time.
+   * isExpected: rpcbind has answered elsewhere, so a closed port proves nothing.
+   */
+  probe(families: readonly (4 | 6)[], isExpected = true): Promise<void> {
     if (this.#round !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const round: Round = {
         nonce: randomBytes(NONCE_BYTES),
         unanswered: new Set(),
         sockets: [],
+        isExpected,
+        refused: new Set(),
         timer: this.#options.clock.after(ROUND_MS, this.#endRound),
         answered: false,
         seen: false,
@@ -148,9 +166,15 @@ export class Forwarding {
   }
 
   #send(round: Round, family: 4 | 6): void {
-    const socket = this.#options.openSocket(family, (message) => {
-      this.#answered(round, message);
-    });
+    const socket = this.#options.openSocket(
+      family,
+      (message) => {
+        this.#answered(round, message);
+      },
+      () => {
+        this.#refused(round, family);
+      },
+    );
     round.sockets.push(socket);
     const argument = encodeForwardedCall({
       program: PROGRAM,
@@ -162,7 +186,7 @@ export class Forwarding {
       const xid = randomBytes(4).readUInt32BE();
       if (procedure === Rpcb4.INDIRECT) round.unanswered.add(xid);
       const call = { xid, program: PORTMAP_PROGRAM, version, procedure, argument };
-      socket.send(encodeCall(call), PORTMAP_PORT, family === 4 ? '127.0.0.1' : '::1');
+      socket.send(encodeCall(call));
     }
   }
 
@@ -175,12 +199,20 @@ export class Forwarding {
     round.timer = this.#options.clock.after(GRACE_MS, this.#endRound);
   }
 
+  #refused(round: Round, family: 4 | 6): void {
+    if (this.#round !== round) return;
+    round.refused.add(family);
+    if (round.refused.size === round.sockets.length) this.#endRound();
+  }
+
   readonly #endRound = (): void => {
     const round = this.#round;
     if (round === undefined) return;
     this.#round = undefined;
     if (!round.seen) {
+      const closed = round.refused.size === round.sockets.length;
       if (round.answered) this.#endClean();
+      else if (closed && !round.isExpected) this.assumeNone();
       else this.#endSilent();
     }
     this.#dismantle(round);

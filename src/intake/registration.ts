@@ -23,6 +23,8 @@ export interface RegistrationOptions {
   readonly rpcbind: Pick<Rpcbind, 'ports' | 'set' | 'unset'>;
   /** The transports that have a door now, and their port. */
   readonly doors: () => { readonly netids: readonly NetId[]; readonly port: number };
+  /** Called before anything is registered: from then on rpcbind may send us others' calls. */
+  readonly announcing: () => void;
   readonly clock: Pick<Clock, 'after'>;
   readonly log: Log;
 }
@@ -65,18 +67,20 @@ export class Registration {
     }
   }
 
-  /** An entry of another user stays, unless we are root, and is found by the look. */
+  /**
+   * An entry of another user stays, unless we are root, and is found by the look. rpcbind is not asked before what
+   * there is: of a server that was killed it tells no port, and still refuses another entry.
+   */
   async #clear(): Promise<void> {
     const { log, rpcbind } = this.#options;
     const wanted = this.#wanted();
-    const ports = await rpcbind.ports(wanted);
-    const found = wanted.filter((_, index) => ports[index] !== undefined);
-    if (found.length === 0) return;
-    log.warn('rpcbind: entries from before are removed', { entries: found.map(nameOf) });
-    await rpcbind.unset(found);
+    const removed = await rpcbind.unset(wanted);
+    const found = wanted.filter((_, index) => removed[index]);
+    if (found.length > 0)
+      log.warn('rpcbind: entries from before were removed', { entries: found.map(nameOf) });
   }
 
-  /** Looks once; answers whether something had to be registered. Never rejects. One look at a time. */
+  /** Looks once; answers whether something had to be registered, or rpcbind has come back. Never rejects. One look at a time. */
   look(): Promise<boolean> {
     if (this.#options.mode === 'off' || this.#stopped) return Promise.resolve(false);
     this.#looking ??= this.#look().finally(() => {
@@ -87,7 +91,8 @@ export class Registration {
 
   async #look(): Promise<boolean> {
     try {
-      return await this.#restore();
+      const wasAbsent = this.#state === 'absent';
+      return (await this.#restore()) || wasAbsent;
     } catch (error) {
       this.#enter('absent', () => {
         const level = this.#told ? 'warn' : 'info';
@@ -145,6 +150,7 @@ export class Registration {
     const taken = wanted.filter((_, index) => ports[index] !== undefined && ports[index] !== port);
     // Before they are set: rpcbind may do it and not say so in time.
     this.#ours = wanted.filter((entry) => !taken.includes(entry));
+    if (missing.length > 0) this.#options.announcing();
     const accepted = await rpcbind.set(missing, port);
     taken.push(...missing.filter((_, index) => accepted[index] !== true));
     this.#ours = wanted.filter((entry) => !taken.includes(entry));

@@ -6,7 +6,8 @@
  *
  * The replies are those of RFC 5531 section 9. An argument that is short, absent or too long is answered
  * with GARBAGE_ARGS. A report that rpcbind may have forwarded for a stranger is answered with AUTH_ERROR
- * AUTH_TOOWEAK (forwarding.ts).
+ * AUTH_TOOWEAK (forwarding.ts), and so is one by UDP from an own IPv6 address other than ::1, which anybody
+ * can forge.
  */
 import { type ClientAddress, addressFromBytes } from '../core/address.js';
 import type { Outcome, Report } from '../core/ledger.js';
@@ -35,7 +36,7 @@ import {
 } from '../wire/rpc.js';
 import { Malformed } from '../wire/xdr.js';
 import type { Transport } from './doors.js';
-import type { Forwarding } from './forwarding.js';
+import type { Forwarding, Verdict } from './forwarding.js';
 import type { Authorizer } from './intake.js';
 import type { Strangers } from './strangers.js';
 
@@ -95,6 +96,8 @@ class AddCall implements Report {
 
 export interface RpcProgramOptions {
   readonly authorizer: Authorizer;
+  /** Whether an address is this host's own, loopback included. */
+  readonly isOwn: (address: ClientAddress) => boolean;
   readonly forwarding: Pick<Forwarding, 'seen' | 'verdict'>;
   readonly strangers: Pick<Strangers, 'tell'>;
   readonly counters: Counters;
@@ -164,8 +167,8 @@ export class RpcProgram {
   }
 
   #add(call: RpcCall, peer: Peer, decode: (argument: Uint8Array) => Uint8Array): void {
-    const { authorizer, counters, forwarding } = this.#options;
-    const verdict = peer.transport === 'udp' ? forwarding.verdict(peer) : 'direct';
+    const { authorizer, counters } = this.#options;
+    const verdict = peer.transport === 'udp' ? this.#verdict(peer) : 'direct';
     if (verdict === 'unknown') {
       counters.add('rpc.add.early');
       peer.refuse();
@@ -188,6 +191,14 @@ export class RpcProgram {
     authorizer.authorize(
       new AddCall({ client: addressFromBytes(bytes), xid: call.xid, peer }, this.#settled),
     );
+  }
+
+  /** The kernel drops forged datagrams from loopback and from own IPv4 addresses, but not from own IPv6 ones. */
+  #verdict(peer: Peer): Verdict {
+    const { forwarding, isOwn } = this.#options;
+    const { sender } = peer;
+    if (sender.includes(':') && sender !== '::1' && isOwn(sender)) return 'forwarded';
+    return forwarding.verdict(peer);
   }
 
   readonly #settled = (call: AddCall, outcome: Outcome): void => {

@@ -82,8 +82,8 @@ export class RpcTcp {
   #accept(socket: Socket): void {
     const { believes, clock, counters, program } = this.#options;
     const sender = parseAddress(withoutZone(socket.remoteAddress ?? ''));
-    // Gone before we looked.
-    if (sender === undefined) {
+    // Gone before we looked; or an IPv4-mapped peer of an IPv6 door, which is none.
+    if (sender === undefined || familyOf(sender) !== familyOf(socket.localAddress ?? '')) {
       socket.destroy();
       return;
     }

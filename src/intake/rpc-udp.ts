@@ -8,7 +8,8 @@
  *
  * Limits: a datagram longer than MAX_RECORD_BYTES is dropped. Nothing is ever sent to a port where answering
  * services live (REFLECTING_PORTS) or to one of our own sockets, so that two servers cannot be set to talk
- * to each other for ever. RECEIVE_BUFFER_BYTES hold a burst of 512 calls and more, if the kernel's
+ * to each other for ever. An IPv4-mapped source on an IPv6 socket is a forgery, whatever it claims (the
+ * kernel lets it pass from afar). RECEIVE_BUFFER_BYTES hold a burst of 512 calls and more, if the kernel's
  * net.core.rmem_max allows.
  *
  * Bugs: a reply that the kernel does not take is not counted, because Node tells of it only to a callback
@@ -177,6 +178,7 @@ export class RpcUdp {
     const sender = this.#senderOf(remote.address);
     if (
       sender === undefined ||
+      familyOf(sender) !== familyOf(door.address) ||
       REFLECTING_PORTS.has(remote.port) ||
       this.#isOurs(sender, remote, door.port)
     ) {
@@ -194,8 +196,9 @@ export class RpcUdp {
 
   #mayCall(sender: ClientAddress): boolean {
     const { answerStrangers, believes, counters, isOwn, strangers } = this.#options;
-    if (believes(sender)) return true;
-    if ((answerStrangers || isOwn(sender)) && strangers.mayAnswer(sender)) return true;
+    // What is sent on this host comes back to it: there is nobody to be flooded.
+    if (believes(sender) || isOwn(sender)) return true;
+    if (answerStrangers && strangers.mayAnswer(sender)) return true;
     counters.add('rpc.udp.strangers-unanswered');
     strangers.tell(sender);
     return false;

@@ -15,7 +15,7 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';
 import { Doors } from './doors.js';
-import { Forwarding, type ProbeSocket } from './forwarding.js';
+import { Forwarding, type OpenProbeSocket } from './forwarding.js';
 import { type Family, type HostAddresses, familyOf } from './host-addresses.js';
 import type { Authorizer, Intake } from './intake.js';
 import { Registration, type RegistrationState, type RpcbindMode } from './registration.js';
@@ -24,6 +24,7 @@ import { RpcTcp } from './rpc-tcp.js';
 import { RpcUdp } from './rpc-udp.js';
 import { type NetId, Rpcbind } from './rpcbind.js';
 import { Strangers } from './strangers.js';
+import { PORTMAP_PORT } from '../wire/portmap.js';
 
 const HOST_EVERY_MS = 5_000;
 const RPCBIND_EVERY_MS = 10_000;
@@ -64,6 +65,7 @@ export class RpcIntake implements Intake {
     this.#forwarding = new Forwarding({ isOwn, openSocket: openProbeSocket, clock, log });
     const program = new RpcProgram({
       authorizer: options.authorizer,
+      isOwn,
       forwarding: this.#forwarding,
       strangers,
       counters,
@@ -81,6 +83,9 @@ export class RpcIntake implements Intake {
       mode: options.rpcbind,
       rpcbind: new Rpcbind({ clock }),
       doors: () => ({ netids: this.#netids(), port: this.#doors.port }),
+      announcing: () => {
+        this.#forwarding.doubt();
+      },
       clock,
       log,
     });
@@ -154,14 +159,14 @@ export class RpcIntake implements Intake {
     if (registered || this.#forwarding.state !== 'direct') await this.#probe();
   }
 
-  /** Only what is registered can be forwarded to. */
+  /** Also when we are not registered: an entry of an earlier run, or of somebody else, may lead to us. */
   async #probe(): Promise<void> {
     const families = this.#netids()
       .filter((netid): netid is 'udp' | 'udp6' => netid.startsWith('udp'))
       .map((netid): Family => (netid === 'udp' ? 4 : 6));
     const { state } = this.#registration;
-    if (families.length === 0 || state === 'off' || state === 'absent') this.#forwarding.assumeNone();
-    else await this.#forwarding.probe(families);
+    if (families.length === 0) this.#forwarding.assumeNone();
+    else await this.#forwarding.probe(families, state === 'registered' || state === 'taken');
   }
 
   #netids(): NetId[] {
@@ -173,16 +178,26 @@ export class RpcIntake implements Intake {
 }
 
 /** A socket of the system for the probe. What cannot be sent is a probe that is not answered. */
-function openProbeSocket(family: Family, onMessage: (message: Uint8Array) => void): ProbeSocket {
+const openProbeSocket: OpenProbeSocket = (family, onMessage, onRefused) => {
   const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
-  socket.on('error', () => undefined);
+  const waiting: Uint8Array[] = [];
+  let connected = false;
+  socket.on('error', (error) => {
+    if ('code' in error && error.code === 'ECONNREFUSED') onRefused();
+  });
   socket.on('message', onMessage);
+  socket.on('connect', () => {
+    connected = true;
+    for (const message of waiting) socket.send(message);
+  });
+  socket.connect(PORTMAP_PORT, family === 6 ? '::1' : '127.0.0.1');
   return {
-    send: (message, port, address) => {
-      socket.send(message, port, address);
+    send: (message) => {
+      if (connected) socket.send(message);
+      else waiting.push(message);
     },
     close: () => {
       socket.close();
     },
   };
-}
+};

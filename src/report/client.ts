@@ -132,7 +132,12 @@ function callUdp(server: Server, call: Call, options: { clock: Clock; timeoutMs:
     socket.on('error', (error) => {
       reject(unreachable(server, reasonOf(error), error));
     });
-    socket.connect(server.port, server.address, () => {
+    // Node hands the error of a connect to this callback, though its types do not say so.
+    socket.connect(server.port, server.address, (error?: Error) => {
+      if (error !== undefined) {
+        reject(unreachable(server, reasonOf(error), error));
+        return;
+      }
       send();
       resend = options.clock.every(RETRANSMIT_MS, send);
     });

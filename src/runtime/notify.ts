@@ -8,6 +8,7 @@
 import { execFile } from 'node:child_process';
 
 const HELPER_TIMEOUT_MS = 2_000;
+const SHORTEST_INTERVAL_MS = 100;
 
 export interface NotifyEnvironment {
   readonly NOTIFY_SOCKET?: string | undefined;
@@ -19,14 +20,20 @@ export function notify(environment: NotifyEnvironment, ...assignments: string[])
   if (environment.NOTIFY_SOCKET === undefined) return Promise.resolve();
   return new Promise((resolve) => {
     const options = { timeout: HELPER_TIMEOUT_MS, env: { ...process.env, ...environment } };
-    execFile('systemd-notify', ['--no-block', `--pid=${process.pid}`, ...assignments], options, () => {
+    try {
+      execFile('systemd-notify', ['--no-block', `--pid=${process.pid}`, ...assignments], options, () => {
+        resolve();
+      });
+    } catch {
+      // No memory for another process: as good as a helper that failed.
       resolve();
-    });
+    }
   });
 }
 
 /** How often the watchdog must be fed, milliseconds: half of what systemd allows. Undefined: no watchdog. */
 export function watchdogIntervalMs(environment: NotifyEnvironment): number | undefined {
+  if (!/^\d{1,12}$/.test(environment.WATCHDOG_USEC ?? '')) return undefined;
   const allowedUsec = Number(environment.WATCHDOG_USEC);
-  return allowedUsec > 0 ? allowedUsec / 2_000 : undefined;
+  return allowedUsec > 0 ? Math.max(allowedUsec / 2_000, SHORTEST_INTERVAL_MS) : undefined;
 }

@@ -105,7 +105,7 @@ export async function measureExpiry(dracd, { generator, lookUps, grants, remaini
     outside: probe.longest(span),
   });
   return {
-    quiet: during({ from, to: begun - PROBE_S * 1_000 }),
+    quiet: during({ from: from + NOTE_MS, to: begun - PROBE_S * 1_000 }),
     expiring: during({ from: begun, to: over + NOTE_MS }),
     tookMs: over - begun,
   };

@@ -11,7 +11,7 @@ import { Wrong } from './processes.mjs';
 
 const ASK_MS = 5;
 const LIMIT_MS = 60_000;
-const LOOK_UP_EVERY_MS = 20;
+const LOOK_UP_EVERY_MS = 50;
 const REPLY = Buffer.from('000000010000000000000000000000000000000000000000', 'hex');
 
 /** An ADD of the first address. @param {number} xid */

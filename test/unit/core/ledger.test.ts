@@ -375,6 +375,17 @@ describe('the cap', () => {
   });
 });
 
+test('what may not be granted any more does not come back', () => {
+  const world = new World();
+  const grant = (client: string): Grant => ({
+    client: at(client),
+    reporter: POP,
+    expiresAt: world.w + 5_000,
+  });
+  world.ledger.restore([grant('198.51.100.7'), grant('10.0.0.1'), grant('192.0.2.1')]);
+  expect([...world.ledger.grants()].map((one) => one.client)).toEqual(['10.0.0.1']);
+});
+
 describe('restore', () => {
   test('what is left of a grant, never more than a lease, nothing that is over', () => {
     const world = new World();

@@ -41,6 +41,7 @@ class World {
     this.client = client;
     const program = new RpcProgram({
       authorizer: this.authorizer,
+      isOwn: () => false,
       forwarding: { seen: () => undefined, verdict: () => 'direct' },
       strangers: { tell: () => undefined },
       counters: new Counters(),

@@ -27,7 +27,6 @@ interface Probe {
   readonly procedure: number;
   readonly target: readonly number[];
   readonly nonce: Uint8Array;
-  readonly to: string;
 }
 
 class FakeSocket implements ProbeSocket {
@@ -36,12 +35,15 @@ class FakeSocket implements ProbeSocket {
   readonly answer: (message: Uint8Array) => void;
   closed = 0;
 
-  constructor(family: 4 | 6, answer: (message: Uint8Array) => void) {
+  readonly refuse: () => void;
+
+  constructor(family: 4 | 6, answer: (message: Uint8Array) => void, refuse: () => void) {
     this.family = family;
     this.answer = answer;
+    this.refuse = refuse;
   }
 
-  send(message: Uint8Array, port: number, address: string): void {
+  send(message: Uint8Array): void {
     const bytes = Buffer.from(message);
     const word = (index: number): number => bytes.readUInt32BE(4 * index);
     expect([word(1), word(2), word(3)]).toEqual([0, 2, 100_000]);
@@ -53,7 +55,6 @@ class FakeSocket implements ProbeSocket {
       procedure: word(5),
       target: [word(10), word(11), word(12)],
       nonce: bytes.subarray(56),
-      to: `${address} ${port}`,
     });
   }
 
@@ -75,8 +76,8 @@ class World {
   rounds = 0;
   readonly forwarding = new Forwarding({
     isOwn: (address) => isLoopback(address) || address === OWN,
-    openSocket: (family, onMessage) => {
-      const socket = new FakeSocket(family, onMessage);
+    openSocket: (family, onMessage, onRefused) => {
+      const socket = new FakeSocket(family, onMessage, onRefused);
       this.sockets.push(socket);
       return socket;
     },
@@ -85,9 +86,9 @@ class World {
   });
 
   /** Starts a round; `rounds` counts those that have ended. */
-  begin(families: readonly (4 | 6)[] = [4]): FakeSocket[] {
+  begin(families: readonly (4 | 6)[] = [4], isExpected = true): FakeSocket[] {
     const before = this.sockets.length;
-    void this.forwarding.probe(families).then(() => (this.rounds += 1));
+    void this.forwarding.probe(families, isExpected).then(() => (this.rounds += 1));
     return this.sockets.slice(before);
   }
 
@@ -142,24 +143,46 @@ describe('a round', () => {
   test('asks rpcbind for our NULL in three ways, with one nonce', () => {
     const world = new World();
     const [socket] = world.begin();
-    expect(socket?.probes.map(({ version, procedure, to }) => [version, procedure, to])).toEqual([
-      [2, 5, '127.0.0.1 111'],
-      [4, 5, '127.0.0.1 111'],
-      [4, 10, '127.0.0.1 111'],
+    expect(socket?.probes.map(({ version, procedure }) => [version, procedure])).toEqual([
+      [2, 5],
+      [4, 5],
+      [4, 10],
     ]);
     for (const probe of socket?.probes ?? []) expect(probe.target).toEqual([900_101, 1, 0]);
     expect(new Set(socket?.probes.map(({ xid }) => xid)).size).toBe(3);
     expect(new Set(socket?.probes.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(1);
   });
 
-  test('goes over each family to its own loopback address', () => {
+  test('goes over each family', () => {
     const world = new World();
     const sockets = world.begin([4, 6]);
     expect(sockets.map(({ family }) => family)).toEqual([4, 6]);
-    expect(sockets.map(({ probes }) => new Set(probes.map(({ to }) => to)))).toEqual([
-      new Set(['127.0.0.1 111']),
-      new Set(['::1 111']),
-    ]);
+    expect(sockets.map(({ probes }) => probes.length)).toEqual([3, 3]);
+  });
+
+  test('ends at once when nobody listens, which proves that nobody forwards unless rpcbind was heard of', () => {
+    for (const isExpected of [false, true]) {
+      const world = new World();
+      const sockets = world.begin([4, 6], isExpected);
+      sockets[0]?.refuse();
+      expect(world.verdict()).toBe('unknown');
+      sockets[1]?.refuse();
+      expect(world.verdict()).toBe(isExpected ? 'unknown' : 'direct');
+      expect(sockets.map(({ closed }) => closed)).toEqual([1, 1]);
+    }
+  });
+
+  test('what was proved is in doubt from the next registration on, until the next round', () => {
+    const world = new World();
+    world.round();
+    expect(world.verdict()).toBe('direct');
+    world.forwarding.doubt();
+    expect(world.verdict()).toBe('unknown');
+    world.round();
+    expect(world.verdict()).toBe('direct');
+    world.round(PORT);
+    world.forwarding.doubt();
+    expect(world.verdict()).toBe('forwarded');
   });
 
   test('has a nonce of its own', () => {

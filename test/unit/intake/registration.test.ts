@@ -57,6 +57,7 @@ class World {
   readonly rpcbind = new FakeRpcbind();
   readonly recorded = recordingLog();
   netids: readonly NetId[] = ALL;
+  announced = 0;
   readonly registration: Registration;
 
   constructor(mode: RpcbindMode = 'auto') {
@@ -64,6 +65,7 @@ class World {
       mode,
       rpcbind: this.rpcbind,
       doors: () => ({ netids: this.netids, port: PORT }),
+      announcing: () => (this.announced += 1),
       clock: this.clock,
       log: this.recorded.log,
     });
@@ -104,8 +106,9 @@ describe('start', () => {
     world.rpcbind.entries.set('1 udp', { port: 7, owner: 'us' });
     await world.registration.start();
     expect([world.rpcbind.list, world.registration.state]).toEqual([OURS, 'registered']);
-    expect(world.lines).toEqual(['warn rpcbind: entries from before are removed', REGISTERED]);
+    expect(world.lines).toEqual(['warn rpcbind: entries from before were removed', REGISTERED]);
     expect(world.recorded.said[0]?.fields).toEqual({ entries: ['version 1 udp'] });
+    expect(world.announced).toBe(1);
   });
 
   test('off: rpcbind is not spoken to', async () => {

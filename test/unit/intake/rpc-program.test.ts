@@ -27,6 +27,7 @@ class World {
   readonly told: ClientAddress[] = [];
   readonly seen: { argument: string; port: number }[] = [];
   verdict: Verdict = 'direct';
+  own: string[] = [];
   asked = 0;
   readonly program: RpcProgram;
 
@@ -34,6 +35,7 @@ class World {
     this.authorizer = new FakeAuthorizer(outcome);
     this.program = new RpcProgram({
       authorizer: this.authorizer,
+      isOwn: (address) => this.own.includes(address),
       forwarding: {
         verdict: () => {
           this.asked += 1;

@@ -381,7 +381,7 @@ describe('strangers', () => {
     expect(all.taken).toHaveLength(ANSWERS_A_SECOND + 1);
   });
 
-  test('get silence where they are not to be answered; those on this host are answered within the rate', async () => {
+  test('get silence where they are not to be answered; those on this host are answered, however often', async () => {
     const all = world(false);
     all.believes = () => false;
     const { port } = await all.open();
@@ -393,9 +393,8 @@ describe('strangers', () => {
     expect(all.recorded.said).toHaveLength(1);
     all.isOwn = () => true;
     for (let n = 0; n < 50; n += 1) await sender.send(CALL, { port });
-    await sender.received(ANSWERS_A_SECOND);
-    await all.heard(55);
-    expect(all.taken).toHaveLength(ANSWERS_A_SECOND);
+    await sender.received(50);
+    expect(all.taken).toHaveLength(50);
   });
 
   test('silence is for strangers: a reporter is answered', async () => {
