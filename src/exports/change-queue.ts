@@ -124,12 +124,14 @@ export class ChangeQueue {
   }
 
   /**
-   * The map was built. What was owed at the mark is paid: the ledger knew of it, and may have granted
-   * anew since. What was written of the first change is written again, to be sure.
+   * The map was built. What waited at the mark is in it: the ledger keeps a change before it hands it on,
+   * and may have granted anew since what was owed. So a reader that holds every new file's lock cannot
+   * hold up the answers for longer than a build. Answers whom to tell.
    */
-  restart(): void {
-    this.#waiting = this.#waiting.filter(({ done }, index) => index >= this.#marked || done !== nobody);
+  restart(): Done[] {
+    const built = this.#waiting.splice(0, this.#marked);
     this.#keys = this.#waiting.reduce((keys, { change }) => keys + keysOf(change), 0);
     this.#from = 0;
+    return built.map((waiting) => waiting.done);
   }
 }

@@ -238,7 +238,7 @@ export class LmdbMap implements OpenLiveMap {
       (entries) => {
         // Something is missing: the next tick builds again.
         if (!this.#queue.hasLost) this.#degraded = undefined;
-        this.#queue.restart();
+        for (const done of this.#queue.restart()) done();
         log.info('map: built anew', { path: this.#path, entries, ms: Math.round(clock.mono() - since) });
         this.#proceed();
       },

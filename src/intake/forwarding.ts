@@ -108,6 +108,8 @@ export class Forwarding {
 
   /** What was proved may not hold any more: a registration is about to be made, perhaps in another rpcbind. */
   doubt(): void {
+    // Its probes went to an rpcbind that had nothing of ours to forward to.
+    this.stop();
     if (this.#state === 'direct') this.#state = 'unknown';
   }
 

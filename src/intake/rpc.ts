@@ -10,7 +10,7 @@
  */
 import { createSocket } from 'node:dgram';
 import type { ClientAddress } from '../core/address.js';
-import { reasonOf } from '../core/fault.js';
+import { Fault, reasonOf } from '../core/fault.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';
@@ -56,6 +56,7 @@ export class RpcIntake implements Intake {
   readonly #registration: Registration;
   readonly #timers: Timer[] = [];
   #hostUnread = false;
+  #stopped = false;
 
   constructor(options: RpcIntakeOptions) {
     this.#options = options;
@@ -110,11 +111,12 @@ export class RpcIntake implements Intake {
     try {
       await this.#doors.open();
       await this.#registration.start();
+      await this.#probe();
+      if (this.#stopped) throw new Fault('LISTEN', 'stopped while it was being started');
     } catch (error) {
       await this.stop();
       throw error;
     }
-    await this.#probe();
     const every = (ms: number, fn: () => void): void => {
       this.#timers.push(clock.every(ms, fn));
     };
@@ -131,6 +133,7 @@ export class RpcIntake implements Intake {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     for (const timer of this.#timers) timer.stop();
     this.#forwarding.stop();
     // First the way to us, then the doors: nobody is sent to a door that is closed.
@@ -161,6 +164,8 @@ export class RpcIntake implements Intake {
 
   /** Also when we are not registered: an entry of an earlier run, or of somebody else, may lead to us. */
   async #probe(): Promise<void> {
+    // A look may have been under way.
+    if (this.#stopped) return;
     const families = this.#netids()
       .filter((netid): netid is 'udp' | 'udp6' => netid.startsWith('udp'))
       .map((netid): Family => (netid === 'udp' ? 4 : 6));

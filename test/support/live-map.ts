@@ -114,15 +114,28 @@ export class MapBench {
     const { log, said } = recordingLog();
     this.said = said;
     this.live = [...(options.live ?? [])];
-    const snapshot = (): Iterable<Grant> => this.live;
+    // A copy: what is kept while a build steps through it must not make it skip others.
+    const snapshot = (): Iterable<Grant> => [...this.live];
     this.map = create({ path: this.path, mode: 0o644, clock: systemClock, log, snapshot, ...options });
   }
 
-  /** Resolves with the Fault, or with nothing when the change was made. */
+  /** Keeps the change as the ledger does before it tells the map. Resolves with the Fault, or with nothing when it was made. */
   apply(change: Partial<MapChange>): Promise<Fault | undefined> {
+    const { put, remove } = { put: [], remove: [], ...change };
+    this.#keep({ put, remove });
     return new Promise((resolve) => {
-      this.map.apply({ put: [], remove: [], ...change }, resolve);
+      this.map.apply({ put, remove }, resolve);
     });
+  }
+
+  #keep({ put, remove }: MapChange): void {
+    const gone = new Set(remove);
+    if (gone.size > 0) {
+      const left = this.live.filter(({ client }) => !gone.has(client));
+      this.live.length = 0;
+      for (const one of left) this.live.push(one);
+    }
+    for (const one of put) this.live.push(one);
   }
 
   put(...clients: string[]): Promise<Fault | undefined> {

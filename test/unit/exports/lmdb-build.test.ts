@@ -127,7 +127,7 @@ describe('a build that fails leaves nothing', () => {
     expect(readdirSync(directory)).toEqual([]);
     // The last descriptor is closed in the background: the next turn of the thread pool.
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(open()).toBe(before);
+    expect(open()).toBeLessThanOrEqual(before);
   });
 
   test('when a grant cannot be a key', async () => {

@@ -220,6 +220,7 @@ test('a degraded map that is built anew agrees with the ledger afterwards', asyn
   expect(await bench.put('192.0.2.1')).toMatchObject({ code: 'MAP' });
   // Removed before the build; that the snapshot names it means that it was granted anew.
   expect(await bench.remove('10.7.0.0')).toMatchObject({ code: 'MAP' });
+  bench.live.push(grant('10.7.0.0'));
   await mustRun(['rmdir', bench.path]);
   bench.map.tick();
   expect(await bench.remove('10.0.0.0', '10.99.3.0')).toMatchObject({ code: 'MAP' });
@@ -233,7 +234,7 @@ test('a degraded map that is built anew agrees with the ledger afterwards', asyn
   await bench.apply({});
   const found = await dump(bench.path);
   const has = ['10.7.0.0', '10.0.0.0', '10.99.3.0', '192.0.2.2', '192.0.2.3'].map((key) => found.has(key));
-  expect([...has, found.size]).toEqual([true, false, false, false, true, 29_999]);
+  expect([...has, found.size]).toEqual([true, false, false, false, true, 30_000]);
 });
 
 test('a full disk: a Fault at once, what is over goes all the same, and well again when there is room', async () => {
@@ -254,6 +255,8 @@ test('a full disk: a Fault at once, what is over goes all the same, and well aga
     ]);
     expect(await bench.apply({ put: grants(20_000) })).toMatchObject({ code: 'MAP', temporary: true });
     expect(bench.map.degraded).toMatch(/space.*: make room|: its file system is full/);
+    // As many would not fit later either.
+    bench.live.splice(0, bench.live.length, ...first);
     expect((await dump(bench.path)).size).toBe(2_000);
 
     const over = first.slice(0, 50).map(({ client }) => client as string);
@@ -267,7 +270,6 @@ test('a full disk: a Fault at once, what is over goes all the same, and well aga
     expect(bench.map.degraded).toMatch(/room|full/);
     expect(bench.heard('info', 'map: built anew')).toHaveLength(0);
 
-    bench.live.splice(0, 50);
     rmSync(`${bench.directory}/ballast`);
     bench.map.tick();
     await bench.built(1);

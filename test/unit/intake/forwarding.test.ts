@@ -33,9 +33,9 @@ class FakeSocket implements ProbeSocket {
   readonly family: 4 | 6;
   readonly probes: Probe[] = [];
   readonly answer: (message: Uint8Array) => void;
-  closed = 0;
-
+  /** Says that the port is closed. */
   readonly refuse: () => void;
+  closed = 0;
 
   constructor(family: 4 | 6, answer: (message: Uint8Array) => void, refuse: () => void) {
     this.family = family;
@@ -160,31 +160,6 @@ describe('a round', () => {
     expect(sockets.map(({ probes }) => probes.length)).toEqual([3, 3]);
   });
 
-  test('ends at once when nobody listens, which proves that nobody forwards unless rpcbind was heard of', () => {
-    for (const isExpected of [false, true]) {
-      const world = new World();
-      const sockets = world.begin([4, 6], isExpected);
-      sockets[0]?.refuse();
-      expect(world.verdict()).toBe('unknown');
-      sockets[1]?.refuse();
-      expect(world.verdict()).toBe(isExpected ? 'unknown' : 'direct');
-      expect(sockets.map(({ closed }) => closed)).toEqual([1, 1]);
-    }
-  });
-
-  test('what was proved is in doubt from the next registration on, until the next round', () => {
-    const world = new World();
-    world.round();
-    expect(world.verdict()).toBe('direct');
-    world.forwarding.doubt();
-    expect(world.verdict()).toBe('unknown');
-    world.round();
-    expect(world.verdict()).toBe('direct');
-    world.round(PORT);
-    world.forwarding.doubt();
-    expect(world.verdict()).toBe('forwarded');
-  });
-
   test('has a nonce of its own', () => {
     const world = new World();
     const nonces = Array.from({ length: 4 }, () => {
@@ -290,6 +265,101 @@ describe('a round', () => {
     world.silentRound();
     expect(world.verdict()).toBe('direct');
     expect(world.events('warn')).toEqual([]);
+  });
+});
+
+describe('a closed port', () => {
+  test('where no rpcbind was heard of: there is none, and the round is over', async () => {
+    const world = new World();
+    const sockets = world.begin([4, 6], false);
+    sockets[0]?.refuse();
+    expect(world.verdict()).toBe('unknown');
+    sockets[1]?.refuse();
+    await Promise.resolve();
+    expect([world.verdict(), world.rounds, world.clock.pendingTimers]).toEqual(['direct', 1, 0]);
+    expect(sockets.map(({ closed }) => closed)).toEqual([1, 1]);
+    expect(world.recorded.said).toEqual([]);
+  });
+
+  test('where rpcbind was heard of proves nothing, and the round is over', async () => {
+    const world = new World();
+    world.begin([4], true)[0]?.refuse();
+    await Promise.resolve();
+    expect([world.verdict(), world.rounds]).toEqual(['unknown', 1]);
+    expect(world.events('warn')).toHaveLength(1);
+  });
+
+  test('said twice by one family is not said by the other', () => {
+    const world = new World();
+    const [four] = world.begin([4, 6], false);
+    four?.refuse();
+    four?.refuse();
+    world.clock.advance(ROUND_MS);
+    expect(world.verdict()).toBe('unknown');
+  });
+
+  test('restores no trust that was lost', () => {
+    const world = new World();
+    world.round(PORT);
+    for (let round = 0; round < 3; round += 1) world.begin([4], false)[0]?.refuse();
+    expect(world.verdict()).toBe('forwarded');
+  });
+
+  test('of one family does not end the round of the other', () => {
+    const world = new World();
+    const [four, six] = world.begin([4, 6], false);
+    six?.refuse();
+    world.comeBack(four);
+    four?.answerIndirect();
+    world.clock.advance(ROUND_MS);
+    expect(world.verdict()).toBe('forwarded');
+  });
+
+  test('in an earlier round is none in this one', () => {
+    const world = new World();
+    const [early] = world.begin([4], false);
+    world.clock.advance(ROUND_MS);
+    world.begin([4], false);
+    early?.refuse();
+    expect(world.verdict()).toBe('unknown');
+  });
+});
+
+describe('doubt, before a registration', () => {
+  test('takes the verdict back until a round has proved it again', () => {
+    const world = new World();
+    world.round();
+    world.forwarding.doubt();
+    expect([world.verdict(), world.verdict(1, REMOTE)]).toEqual(['unknown', 'direct']);
+    world.round();
+    expect(world.verdict()).toBe('direct');
+  });
+
+  test('makes nothing better', () => {
+    const world = new World();
+    world.forwarding.doubt();
+    expect(world.verdict()).toBe('unknown');
+    world.round(PORT);
+    world.forwarding.doubt();
+    expect(world.verdict()).toBe('forwarded');
+  });
+
+  // Its probes went to an rpcbind that had nothing of ours to forward to.
+  test('a round that is under way then proves nothing, and stands in the way of no other', async () => {
+    const world = new World();
+    const [socket] = world.begin();
+    socket?.answerIndirect();
+    world.forwarding.doubt();
+    await Promise.resolve();
+    expect(world.rounds).toBe(1);
+    const [next] = world.begin();
+    expect(next?.probes).toHaveLength(3);
+    socket?.answerIndirect();
+    world.clock.advance(GRACE_MS);
+    expect(world.verdict()).toBe('unknown');
+    next?.answerIndirect();
+    world.clock.advance(GRACE_MS);
+    expect(world.verdict()).toBe('direct');
   });
 });
 

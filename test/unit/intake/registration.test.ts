@@ -10,9 +10,9 @@ const PORT = 900;
 const ALL: readonly NetId[] = ['udp', 'tcp', 'udp6', 'tcp6'];
 const name = ({ version, netid }: Entry): string => `${version} ${netid}`;
 
-/** rpcbind's list: `version netid` to port and owner. */
+/** rpcbind's list: `version netid` to port and owner. Of a dead server it tells no port, but keeps the entry. */
 class FakeRpcbind {
-  readonly entries = new Map<string, { port: number; owner: string }>();
+  readonly entries = new Map<string, { port: number; owner: string; dead?: boolean }>();
   /** What each call fails with. */
   fault: Fault | undefined;
   /** Awaited by each call. */
@@ -21,7 +21,10 @@ class FakeRpcbind {
 
   async ports(entries: readonly Entry[]): Promise<(number | undefined)[]> {
     await this.#called('ports', entries);
-    return entries.map((entry) => this.entries.get(name(entry))?.port);
+    return entries.map((entry) => {
+      const found = this.entries.get(name(entry));
+      return found?.dead === true ? undefined : found?.port;
+    });
   }
 
   async set(entries: readonly Entry[], port: number): Promise<boolean[]> {
@@ -57,7 +60,8 @@ class World {
   readonly rpcbind = new FakeRpcbind();
   readonly recorded = recordingLog();
   netids: readonly NetId[] = ALL;
-  announced = 0;
+  /** What was registered each time when it was announced that more will be. */
+  readonly announced: string[][] = [];
   readonly registration: Registration;
 
   constructor(mode: RpcbindMode = 'auto') {
@@ -65,7 +69,7 @@ class World {
       mode,
       rpcbind: this.rpcbind,
       doors: () => ({ netids: this.netids, port: PORT }),
-      announcing: () => (this.announced += 1),
+      announcing: () => this.announced.push(this.rpcbind.list),
       clock: this.clock,
       log: this.recorded.log,
     });
@@ -108,7 +112,18 @@ describe('start', () => {
     expect([world.rpcbind.list, world.registration.state]).toEqual([OURS, 'registered']);
     expect(world.lines).toEqual(['warn rpcbind: entries from before were removed', REGISTERED]);
     expect(world.recorded.said[0]?.fields).toEqual({ entries: ['version 1 udp'] });
-    expect(world.announced).toBe(1);
+  });
+
+  test('replaces what a killed run left behind, though rpcbind does not tell of it', async () => {
+    const world = new World('required');
+    for (const netid of ALL) world.rpcbind.entries.set(`1 ${netid}`, { port: 7, owner: 'us', dead: true });
+    await world.registration.start();
+    expect([world.rpcbind.list, world.registration.state]).toEqual([OURS, 'registered']);
+  });
+
+  test('is announced before rpcbind knows of us', async () => {
+    const world = await started();
+    expect(world.announced).toEqual([[]]);
   });
 
   test('off: rpcbind is not spoken to', async () => {
@@ -159,6 +174,7 @@ describe('look', () => {
     expect(await world.registration.look()).toBe(false);
     expect(world.rpcbind.calls).toHaveLength(1);
     expect(world.lines).toEqual([REGISTERED]);
+    expect(world.announced).toHaveLength(1);
   });
 
   test.each([
@@ -169,6 +185,7 @@ describe('look', () => {
     for (const entry of lost) world.rpcbind.entries.delete(entry.replace(/ \d+$/, ''));
     expect(await world.registration.look()).toBe(true);
     expect(world.rpcbind.list).toEqual(OURS);
+    expect(world.announced.at(-1)).toEqual(OURS.filter((entry) => !lost.includes(entry)));
     expect(world.rpcbind.calls.at(-1)).toBe(
       `set ${[1, 2]
         .flatMap((version) => ALL.map((netid) => `${version} ${netid}`))
@@ -220,6 +237,14 @@ describe('look', () => {
     world.rpcbind.entries.clear();
     expect(await world.registration.look()).toBe(true);
     expect(world.lines).toEqual([REGISTERED, `warn ${GONE}`, REGISTERED]);
+  });
+
+  test('rpcbind came back and had forgotten nothing: that is worth a probe, too', async () => {
+    const world = await started();
+    world.rpcbind.fault = ABSENT;
+    await world.registration.look();
+    world.rpcbind.fault = undefined;
+    expect([await world.registration.look(), await world.registration.look()]).toEqual([true, false]);
   });
 
   test('doors that vanish are withdrawn, doors that come are registered', async () => {

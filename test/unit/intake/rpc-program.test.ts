@@ -8,6 +8,7 @@ import type { Verdict } from '../../../src/intake/forwarding.js';
 import { type Peer, RpcProgram } from '../../../src/intake/rpc-program.js';
 import { Counters } from '../../../src/runtime/counters.js';
 import {
+  at,
   auth,
   authSys,
   type CallParts,
@@ -270,6 +271,21 @@ describe('what rpcbind may have forwarded', () => {
     const world = new World();
     world.verdict = verdict;
     expect(world.take(message({ procedure: 0, argument: Buffer.alloc(0) }))).toEqual([accepted(0)]);
+  });
+
+  // Anybody can forge it: the kernel lets datagrams from it pass, as it does not those from loopback and IPv4.
+  test('by UDP from an own IPv6 address other than ::1: as forwarded; by TCP it is taken', () => {
+    const world = new World();
+    world.own = ['2001:db8::1', '::1', '127.0.0.1', '192.0.2.200'];
+    const from = (sender: string, transport: 'udp' | 'tcp' = 'udp'): string[] =>
+      world.take(message(), new FakePeer(transport, { sender: at(sender) }));
+    expect(from('2001:db8::1')).toEqual([denied(1, 5)]);
+    expect(world.authorizer.reports).toEqual([]);
+    expect(from('2001:db8::1', 'tcp')).toEqual([accepted(0, 0)]);
+    for (const sender of ['::1', '127.0.0.1', '192.0.2.200', '2001:db8::2']) {
+      expect([sender, from(sender)]).toEqual([sender, [accepted(0, 0)]]);
+    }
+    expect(world.count('rpc.add.forwarded')).toBe(1);
   });
 
   test('the argument of NULL over UDP is shown to the probe, with the port it came from', () => {
