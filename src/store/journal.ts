@@ -80,6 +80,8 @@ export class Journal {
   #preparing: Promise<void> | undefined;
   #lastTry = -Infinity;
   #createFailing = false;
+  /** The segment whose deletion has been told. */
+  #deletionTold: Segment | undefined;
   #degraded: string | undefined;
   #inFlight: ((fault?: Fault) => void) | undefined;
   #idle: (() => void) | undefined;
@@ -146,7 +148,8 @@ export class Journal {
     this.#deleteDead();
     this.#adopt();
     const mono = this.#options.clock.mono();
-    const wanted = this.#current === undefined || this.#due(this.#current, mono);
+    const wanted =
+      this.#current === undefined || this.#due(this.#current, mono) || this.#isDeleted(this.#current);
     if (
       !wanted ||
       this.#next !== undefined ||
@@ -158,6 +161,17 @@ export class Journal {
     this.#preparing = this.#prepare().finally(() => {
       this.#preparing = undefined;
     });
+  }
+
+  #isDeleted(segment: Segment): boolean {
+    if (segment.isNamed) return false;
+    if (this.#deletionTold !== segment)
+      this.#options.log.error(
+        'journal: the segment in use was deleted; the grants in it would not survive a restart, a new one is begun',
+        { segment: segment.file },
+      );
+    this.#deletionTold = segment;
+    return true;
   }
 
   /** Waits for the commit in flight, closes, gives the directory back. Commits from now on get a Fault. */

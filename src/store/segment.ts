@@ -190,6 +190,11 @@ export class Segment {
     return this.#position;
   }
 
+  /** Whether the file still has its name: without it, nothing in it is found after a restart. */
+  get isNamed(): boolean {
+    return fs.fstatSync(this.#fd).nlink > 0;
+  }
+
   get empty(): boolean {
     return this.#position === HEADER_BYTES;
   }

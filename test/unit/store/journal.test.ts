@@ -386,6 +386,18 @@ describe('rotation', () => {
     expect(await bench.reopen()).toHaveLength(2);
   });
 
+  test('a segment that was deleted under us is told of once, and what comes then is kept', async () => {
+    await bench.open();
+    expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
+    rmSync(path.join(bench.directory, segmentName(1)));
+    await bench.tick();
+    await bench.tick();
+    expect(bench.heard(/segment in use was deleted/)).toHaveLength(1);
+    expect(bench.names()).toEqual([segmentName(2)]);
+    expect(await bench.commit(bench.lease('10.0.0.2'))).toBeUndefined();
+    expect(await bench.reopen()).toEqual([bench.lease('10.0.0.2')]);
+  });
+
   test('never more often than every ten seconds', async () => {
     await bench.remove();
     bench = new JournalBench(1_000);
