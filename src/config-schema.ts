@@ -10,9 +10,13 @@ import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { parseAddress } from './core/address.js';
 import { parseNetwork } from './core/network.js';
 import { formats } from './exports/formats.js';
+import { placeholders } from './lookups/explanation.js';
+import { lookups } from './lookups/lookups.js';
+import { type Place, parsePlace, placeText } from './lookups/place.js';
 import { LOG_LEVELS } from './runtime/log.js';
 
 const formatNames = Object.keys(formats) as (keyof typeof formats)[];
+const lookupNames = Object.keys(lookups) as (keyof typeof lookups)[];
 const suffixes = formatNames.map((name) => `${name}: ${formats[name].suffix}`).join(', ');
 
 /** What each key allows, in words; `*` stands for any index. */
@@ -43,6 +47,22 @@ export const allowed: Readonly<Record<string, string>> = {
   'exports.*.path': `an absolute path, different for each export, that ends as the MTA expects it (${suffixes})`,
   'exports.*.mode': '"0644", "0640", "0604" or "0600"',
   'exports.*.group': 'the name of a group',
+  lookups: 'a list of at most 8 tables [[lookups]], no two of them listening at one place',
+  'lookups.*': 'a table [[lookups]] with kind and listen',
+  'lookups.*.kind': lookupNames.map((name) => `"${name}"`).join(', '),
+  'lookups.*.listen': 'a list of one to eight places to listen at',
+  'lookups.*.listen.*':
+    'an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
+  'lookups.*.mode': '"0660", "0666" or "0600"',
+  'lookups.*.group': 'the name of a group',
+  'lookups.*.hit': '"OK" or "expiry"; only for kind = "socketmap"',
+  'lookups.*.on_miss': '"dunno" or "explain"; only for kind = "policy"',
+  'lookups.*.explain_text':
+    'a text of at most 256 characters, with {client}, {minutes}, {url} and {ended}; only for kind = "policy"',
+  'lookups.*.explain_ended': 'a text of at most 128 characters, with {ago}; only for kind = "policy"',
+  'lookups.*.explain_url': 'a URL of at most 128 characters; only for kind = "policy"',
+  'lookups.*.explain_past': 'a duration from "0s" to "7d"; only for kind = "policy"',
+  'lookups.*.grace': 'a duration from "0s" to "7d"; only with on_miss = "explain"',
   log: 'a table [log]',
   'log.level': LOG_LEVELS.map((level) => `"${level}"`).join(', '),
 };
@@ -108,6 +128,88 @@ const exported = z
     message: 'the MTA would not find it',
   });
 
+const place = z.string().transform((text, context) => {
+  const parsed = parsePlace(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: 'not a place to listen at' });
+  return z.NEVER;
+});
+
+function template(maxLength: number, names: readonly string[]) {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((text) => placeholders(text).every((name) => names.includes(name)), {
+      message: 'an unknown placeholder',
+    });
+}
+
+const past = duration(0, MAX_LIFETIME_MS);
+
+/** Keys that only one kind of look-up has. */
+const kindOfKey = {
+  hit: 'socketmap',
+  on_miss: 'policy',
+  explain_text: 'policy',
+  explain_ended: 'policy',
+  explain_url: 'policy',
+  explain_past: 'policy',
+  grace: 'policy',
+} as const;
+
+const lookedUp = z
+  .strictObject({
+    kind: z.enum(lookupNames),
+    listen: z.array(place).min(1).max(8),
+    mode: z
+      .enum(['0660', '0666', '0600'])
+      .default('0660')
+      .transform((text) => parseInt(text, 8)),
+    group: z.string().min(1).optional(),
+    hit: z.enum(['OK', 'expiry']).optional(),
+    on_miss: z.enum(['dunno', 'explain']).optional(),
+    explain_text: template(256, ['client', 'minutes', 'url', 'ended']).optional(),
+    explain_ended: template(128, ['ago']).optional(),
+    explain_url: z.string().max(128).optional(),
+    explain_past: past.optional(),
+    grace: past.optional(),
+  })
+  .superRefine((value, context) => {
+    for (const [key, kind] of Object.entries(kindOfKey) as [keyof typeof kindOfKey, string][]) {
+      if (value[key] !== undefined && value.kind !== kind)
+        context.addIssue({ code: 'custom', path: [key], message: `only for ${kind}` });
+    }
+    if (value.grace !== undefined && value.kind === 'policy' && value.on_miss !== 'explain')
+      context.addIssue({ code: 'custom', path: ['grace'], message: 'only with explain' });
+  })
+  .transform(({ kind, listen, mode, group, hit, ...rest }) => ({
+    kind,
+    listen,
+    mode,
+    group,
+    hit: hit ?? 'OK',
+    miss: {
+      answer: rest.on_miss ?? 'dunno',
+      text:
+        rest.explain_text ??
+        'No mailbox login from {client} was seen in the last {minutes} minutes. {ended} Receive mail first, then send; or send through port 587 with a password. {url}',
+      ended: rest.explain_ended ?? 'The permission from your last login ended {ago} minutes ago.',
+      url: rest.explain_url ?? '',
+      pastMs: rest.explain_past ?? 86_400_000,
+      graceMs: rest.grace ?? 0,
+    },
+  }));
+
+/** Whether no place is listened at twice; a port that any will do for is none. */
+function areApart(list: readonly { readonly listen: readonly Place[] }[]): boolean {
+  const places = list
+    .flatMap(({ listen }) => listen)
+    .filter((one) => one.transport === 'unix' || one.port !== 0)
+    .map(placeText);
+  return new Set(places).size === places.length;
+}
+
 /** The schema, with the directory that state goes to when a path is not given. */
 export function configSchema(stateDirectory: string) {
   return z.strictObject({
@@ -138,6 +240,7 @@ export function configSchema(stateDirectory: string) {
         message: 'two exports with one path',
       })
       .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
+    lookups: z.array(lookedUp).max(8).refine(areApart, { message: 'one place twice' }).default([]),
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
 }

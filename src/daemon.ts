@@ -1,7 +1,7 @@
 /**
  * daemon - the one place that knows everybody: builds, starts in order, stops in reverse
  *
- * Store, ledger, maps, intakes: in this order, so that the doors open last and close first. A start
+ * Store, ledger, maps, look-ups, intakes: in this order, so that the doors open last and close first. A start
  * that fails undoes what it had started. What is said to systemd, to a terminal and to the process
  * is main's business.
  */
@@ -16,6 +16,8 @@ import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
+import type { Lookup } from './lookups/lookup.js';
+import { lookups } from './lookups/lookups.js';
 import { ReportClient } from './report/client.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
@@ -39,6 +41,12 @@ const TICK_INTERVAL_MS = 1_000;
 const STOP_BOUND_MS = 600;
 const SELF_CHECK_MS = 5_000;
 
+/** For how long ended grants are remembered: as long as the look-up that explains the most needs it. */
+function rememberedMs(config: Config): number {
+  const explained = config.lookups.filter(({ miss }) => miss.answer === 'explain');
+  return Math.max(0, ...explained.map(({ miss }) => Math.max(miss.pastMs, miss.graceMs)));
+}
+
 type RpcIntake = ReturnType<(typeof intakes)['rpc']>;
 
 export class Daemon {
@@ -49,6 +57,7 @@ export class Daemon {
   readonly #host = new HostAddresses();
   readonly #counters = new Counters();
   #config: Config;
+  #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
 
   /** Starts a daemon; resolves when it answers and its maps are right. */
@@ -102,6 +111,7 @@ export class Daemon {
       alarms: this.#alarms(),
       lifetimeMs: config.grants.lifetime,
       max: config.grants.max,
+      pastMs: rememberedMs(config),
     });
     ledger.restore(grants);
 
@@ -118,17 +128,35 @@ export class Daemon {
     this.#host.onChange(() => {
       this.#hostChanged();
     });
+    await this.#openLookups(ledger);
     await this.#openDoors(ledger);
-    const { port, rpcbind, addresses } = this.where();
+    const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
     log.info('ready', {
       port,
       addresses,
       rpcbind,
       maps: paths,
+      lookups: doors,
       grants: ledger.size,
       tookMs: Math.round(clock.mono() - began),
     });
+  }
+
+  async #openLookups(ledger: Ledger): Promise<void> {
+    const { config, clock, log } = this.#options;
+    const more = {
+      lifetimeMs: config.grants.lifetime,
+      permits: ledger,
+      counters: this.#counters,
+      clock,
+      log,
+    };
+    this.#lookups = config.lookups.map(({ kind, ...rest }) => lookups[kind]({ ...rest, ...more }));
+    this.#lifecycle.onStop('look-ups', async () => {
+      await Promise.all(this.#lookups.map((lookup) => lookup.stop()));
+    });
+    for (const lookup of this.#lookups) await lookup.start();
   }
 
   async #openDoors(ledger: Ledger): Promise<void> {
@@ -190,11 +218,12 @@ export class Daemon {
   }
 
   /** Where it listens and whether rpcbind tells of it. */
-  where(): { port: number; addresses: string[]; rpcbind: string } {
+  where(): { port: number; addresses: string[]; rpcbind: string; lookups: string[] } {
     const intake = this.#intake;
+    const lookups = this.#lookups.flatMap(({ doors }) => doors);
     return intake === undefined
-      ? { port: 0, addresses: [], rpcbind: 'off' }
-      : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration };
+      ? { port: 0, addresses: [], rpcbind: 'off', lookups }
+      : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration, lookups };
   }
 
   /** Takes over what can change while running: reporters and log level. Throws, and changes nothing, when it cannot. */
@@ -203,7 +232,7 @@ export class Daemon {
     this.#readReporters(config);
     log.setLevel(config.log.level);
     const running = this.#config;
-    const restart = (['rpc', 'grants', 'store', 'exports'] as const).filter(
+    const restart = (['rpc', 'grants', 'store', 'exports', 'lookups'] as const).filter(
       (section) => !isDeepStrictEqual(running[section], config[section]),
     );
     this.#config = { ...running, reporters: config.reporters, log: config.log };

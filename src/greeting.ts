@@ -8,6 +8,8 @@ export interface GreetingOptions {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly rpcbind: string;
+  /** Where look-ups listen. */
+  readonly lookups: readonly string[];
   /** The program's path as it was started, for lines that can be pasted. */
   readonly reporter: string;
 }
@@ -28,6 +30,7 @@ export function greeting(options: GreetingOptions): string {
   ];
   const [first] = config.exports;
   for (const { format, path } of config.exports) lines.push(`  map        ${path} (${format})`);
+  for (const place of options.lookups) lines.push(`  look-up    ${place}`);
   lines.push(
     '',
     '  Try next, in another terminal:',

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { allowed } from '../src/config-schema.js';
 import { formats } from '../src/exports/formats.js';
+import { lookups } from '../src/lookups/lookups.js';
 
 const root = path.resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -76,5 +77,9 @@ describe('the README', () => {
 
   test.each(Object.keys(formats))('tells of the export %s', (name) => {
     expect(readme).toContain(`format = "${name}"`);
+  });
+
+  test.each(Object.keys(lookups))('tells of the look-up %s', (name) => {
+    expect(readme).toContain(`kind = "${name}"`);
   });
 });

@@ -16,12 +16,22 @@
  * beyond fail at once; a group holds at most MAX_GROUP.
  */
 import type { ClientAddress } from './address.js';
+import { Ended } from './ended.js';
 import type { Fault } from './fault.js';
 import type { Grant } from './grant.js';
 import type { NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
 import { endSecond, leaseEnd } from './grant.js';
 import { type Clocks, SteadyTime } from './steady.js';
+
+/**
+ * What the ledger says to whoever asks about a client. Times are wall clock, epoch milliseconds; endedAt is
+ * known of grants that ended within the past that the ledger remembers.
+ */
+export type Verdict =
+  | { readonly verdict: 'permitted'; readonly expiresAt: number }
+  | { readonly verdict: 'not'; readonly endedAt?: number }
+  | { readonly verdict: 'unknown' };
 
 /** What the ledger says to a report. */
 export type Outcome = 'granted' | 'renewed' | 'stranger' | 'unusable' | 'full' | 'failed';
@@ -37,6 +47,8 @@ export interface Report {
 export interface GrantStore {
   /** Makes grants durable as one group, then calls done once, with a Fault when they are not. One call at a time. */
   commit(grants: readonly Grant[], done: (fault?: Fault) => void): void;
+  /** In words, why grants cannot be made durable at present. */
+  readonly degraded: string | undefined;
 }
 
 export interface MapChange {
@@ -69,6 +81,8 @@ export interface LedgerOptions {
   readonly alarms: LedgerAlarms;
   readonly lifetimeMs: number;
   readonly max: number;
+  /** For how long an ended grant is remembered; 0 for not at all. */
+  readonly pastMs: number;
 }
 
 export const MAX_WAITING = 16_384;
@@ -92,6 +106,9 @@ class Entry implements Grant {
   }
 }
 
+const NOT_PERMITTED: Verdict = { verdict: 'not' };
+const UNKNOWN: Verdict = { verdict: 'unknown' };
+
 const ignore = (): void => undefined;
 
 export class Ledger {
@@ -99,6 +116,7 @@ export class Ledger {
   readonly #time: SteadyTime;
   readonly #entries = new Map<ClientAddress, Entry>();
   readonly #slots = new Map<number, Entry[]>();
+  readonly #ended: Ended;
   #sweptSlot: number;
   #sweeping = false;
   #full = false;
@@ -115,6 +133,7 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#time = new SteadyTime(options.clock);
+    this.#ended = new Ended({ pastMs: options.pastMs });
     this.#sweptSlot = Math.floor(this.#time.now() / SLOT_MS);
   }
 
@@ -127,6 +146,21 @@ export class Ledger {
   permits(client: ClientAddress): boolean {
     const entry = this.#entries.get(client);
     return entry !== undefined && entry.deadline > this.#time.now();
+  }
+
+  /**
+   * What a live look-up is told, at the moment of its question. While nothing can be granted, a client that
+   * has none may well have fetched mail just now: that is not a no.
+   */
+  ask(client: ClientAddress): Verdict {
+    const now = this.#time.now();
+    const entry = this.#entries.get(client);
+    if (entry !== undefined && entry.deadline > now)
+      return { verdict: 'permitted', expiresAt: entry.expiresAt };
+    if (this.#options.store.degraded !== undefined) return UNKNOWN;
+    const endedAt = entry === undefined ? this.#ended.of(client, now) : entry.deadline;
+    if (endedAt === undefined) return NOT_PERMITTED;
+    return { verdict: 'not', endedAt: Math.round(endedAt + this.#time.toWall()) };
   }
 
   /** The grants that are alive now. Safe to step through while the ledger changes. */
@@ -277,6 +311,7 @@ export class Ledger {
       this.#options.alarms.clockJumped(jumped);
       this.#rewriteDue = true;
     }
+    this.#ended.forget(this.#time.now());
     if (this.#rewriteDue) {
       this.#rewriteDue = false;
       this.#rewriting = this.#entries.values();
@@ -316,6 +351,7 @@ export class Ledger {
       return;
     }
     this.#entries.delete(entry.client);
+    this.#ended.remember(entry.client, entry.deadline);
     over.push(entry.client);
   }
 }

@@ -2,6 +2,8 @@
 import type * as address from '../../src/core/address.js';
 import type * as reporters from '../../src/core/reporters.js';
 import type * as drac from '../../src/wire/drac.js';
+import type * as netstring from '../../src/wire/netstring.js';
+import type * as policy from '../../src/wire/policy.js';
 import type * as portmap from '../../src/wire/portmap.js';
 import type * as record from '../../src/wire/record.js';
 import type * as rpc from '../../src/wire/rpc.js';
@@ -11,6 +13,8 @@ import type * as xdr from '../../src/wire/xdr.js';
 export interface Code {
   readonly address: typeof address;
   readonly drac: typeof drac;
+  readonly netstring: typeof netstring;
+  readonly policy: typeof policy;
   readonly portmap: typeof portmap;
   readonly record: typeof record;
   readonly reporters: typeof reporters;

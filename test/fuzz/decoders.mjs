@@ -17,6 +17,8 @@ import {
   universal,
   words,
 } from './corpus.mjs';
+import { accepts, cuts, must } from './holds.mjs';
+import { questionReaders } from './questions.mjs';
 
 /** Limits that wire/portmap promises. */
 const MAX_TEXT = 255;
@@ -24,11 +26,6 @@ const MAX_FORWARDED = 2048;
 
 /** @param {Uint8Array} one @param {Uint8Array} other */
 const equal = (one, other) => Buffer.compare(one, other) === 0;
-
-/** What must hold did not. @param {boolean} holds @param {string} what */
-function must(holds, what) {
-  if (!holds) throw new Error(what);
-}
 
 /** The largest answer that a server of ours can give to this call. @param {any} code @param {any} call */
 function largestAnswer(code, call) {
@@ -40,16 +37,6 @@ function largestAnswer(code, call) {
     if (added.length > answer.length) answer = added;
   }
   return answer.length;
-}
-
-/** What `decode` gives, or undefined when it is Malformed. @template T @param {any} code @param {() => T} decode */
-function accepts(code, decode) {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof code.xdr.Malformed) return undefined;
-    throw error;
-  }
 }
 
 /** Where the opaque_auth at `start` and its padding end; undefined when it is cut short or over its limit. @param {Buffer} view @param {number} start */
@@ -168,14 +155,6 @@ function byTheLetter(record, stream) {
     held = 0;
   }
   return { records, broken: false };
-}
-
-/** Where a stream is cut into chunks: whole, in some pieces, now and then in bytes. @param {number} length @param {import('./mutate.mjs').Random} random */
-function cuts(length, random) {
-  const most = random.pick([length, length, 600, 600, 60, 60, 60, 3]);
-  const ends = [];
-  for (let at = 0; at < length; ends.push(at)) at = Math.min(length, at + 1 + random.small(most));
-  return ends;
 }
 
 /** Up to six calls as records, some in fragments. @param {any} record @param {import('./mutate.mjs').Random} random */
@@ -398,6 +377,7 @@ export function decoders(code) {
     decodeCall(code),
     decodeReply(code),
     recordReader(code),
+    ...questionReaders(code),
     xdrReader(code),
     decodeAdd(code, { name: 'decodeAdd1', lengths: [4], decode: decodeAdd1, encode: encodeAdd1 }),
     decodeAdd(code, { name: 'decodeAdd2', lengths: [16, 64], decode: decodeAdd2, encode: encodeAdd2 }),

@@ -11,6 +11,8 @@ import { runInNewContext } from 'node:vm';
 import * as address from '../../dist/core/address.js';
 import * as reporters from '../../dist/core/reporters.js';
 import * as drac from '../../dist/wire/drac.js';
+import * as netstring from '../../dist/wire/netstring.js';
+import * as policy from '../../dist/wire/policy.js';
 import * as portmap from '../../dist/wire/portmap.js';
 import * as record from '../../dist/wire/record.js';
 import * as rpc from '../../dist/wire/rpc.js';
@@ -29,7 +31,7 @@ const WARM_TURNS = 80;
 const MAX_GROWTH = 16 << 20;
 const MIB = 1 << 20;
 
-const all = decoders({ address, drac, portmap, record, reporters, rpc, xdr });
+const all = decoders({ address, drac, netstring, policy, portmap, record, reporters, rpc, xdr });
 const HELP = `usage: npm run fuzz -- [--seed N] [--count N] [--decoder NAME] [--from N]
 
   --seed N        begin from this seed (0 to 4294967295); the default is another each time, and printed

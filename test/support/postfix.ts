@@ -15,6 +15,30 @@ export const LOCAL_RECIPIENT = 'somebody@local.test';
 /** A recipient elsewhere: relaying. */
 export const FOREIGN_RECIPIENT = 'somebody@foreign.example';
 
+/** What the smtpd with this index is told, and whether it runs in a chroot as Debian's does. */
+export interface Restrictions {
+  readonly text: string;
+  readonly chroot: boolean;
+}
+
+/** A section's recipe in docs/postfix.md: the tables for dracd.toml, and the words for main.cf, with its names replaced. */
+export function recipe(
+  section: string,
+  names: Readonly<Record<string, string>>,
+): { readonly toml: string; readonly mainCf: string } {
+  const page = readFileSync(path.join(ROOT, 'docs/postfix.md'), 'utf8');
+  const text = page.split(/^## /m).find((one) => one.startsWith(`${section}\n`)) ?? '';
+  const toml = /^```toml\n([^`]*)```$/m.exec(text)?.[1] ?? '';
+  const mainCf = /^smtpd_relay_restrictions =\n((?: +.*\n)+)/m.exec(text)?.[1] ?? '';
+  if (toml === '' || mainCf === '') throw new Error(`docs/postfix.md has no recipe in "${section}"`);
+  const replaced = (recipeText: string): string =>
+    Object.entries(names).reduce((all, [name, instead]) => {
+      if (!toml.includes(name) && !mainCf.includes(name)) throw new Error(`"${section}" names no ${name}`);
+      return all.replaceAll(name, instead);
+    }, recipeText);
+  return { toml: replaced(toml), mainCf: replaced(mainCf).trim().replace(/\s+/g, ' ') };
+}
+
 /** The README's recipe for main.cf, with the map that it names replaced by `table`. */
 export function relayRestrictions(table: string): string {
   const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
@@ -75,16 +99,16 @@ export class Postfix {
   }
 
   /** Starts an instance with one smtpd for each smtpd_relay_restrictions given. */
-  static async start(restrictions: readonly string[]): Promise<Postfix> {
+  static async start(restrictions: readonly (string | Restrictions)[]): Promise<Postfix> {
     if (process.getuid?.() !== 0) throw new Error('a private Postfix needs root: run the tests as root');
     const directory = newDirectory('postfix');
     const ports: number[] = [];
     while (ports.length < restrictions.length) ports.push(await freePort());
     writeFileSync(path.join(directory, 'main.cf'), MAIN_CF(directory));
-    const doors = restrictions.map(
-      (text, index) =>
-        `127.0.0.1:${ports[index] ?? 0} inet n - n - - smtpd\n  -o { smtpd_relay_restrictions = ${text} }\n`,
-    );
+    const doors = restrictions.map((one, index) => {
+      const { text, chroot } = typeof one === 'string' ? { text: one, chroot: false } : one;
+      return `127.0.0.1:${ports[index] ?? 0} inet n - ${chroot ? 'y' : 'n'} - - smtpd\n  -o { smtpd_relay_restrictions = ${text} }\n`;
+    });
     writeFileSync(path.join(directory, 'master.cf'), doors.join('') + SERVICES);
     copyFileSync('/etc/postfix/dynamicmaps.cf', path.join(directory, 'dynamicmaps.cf'));
     mkdirSync(path.join(directory, 'queue'));
@@ -177,10 +201,15 @@ export class SmtpSession {
 
   /** The code of RCPT to this recipient, in a mail transaction of its own. */
   async recipient(recipient: string): Promise<number> {
+    return codeOf(await this.reply(recipient));
+  }
+
+  /** The whole reply to RCPT to this recipient, in a mail transaction of its own. */
+  async reply(recipient: string): Promise<string> {
     this.#expect(250, await this.say('MAIL FROM:<sender@foreign.example>'));
     const reply = await this.say(`RCPT TO:<${recipient}>`);
     this.#expect(250, await this.say('RSET'));
-    return codeOf(reply);
+    return reply;
   }
 
   /** Sends one command; its whole reply. */

@@ -33,6 +33,7 @@ test('nothing given: every default', () => {
     grants: { lifetime: 1_800_000, max: 1_000_000, never: [] },
     store: { directory: '/var/lib/dracd/journal', durability: 'disk' },
     exports: [{ format: 'lmdb', path: '/var/lib/dracd/relay.lmdb', mode: 0o644 }],
+    lookups: [],
     log: { level: 'info' },
   });
   expect(parse('').reporters.allow).toBeUndefined();
@@ -74,6 +75,11 @@ nevr = []
 format = "dbm"
 path = "/x"
 mode = "0666"
+[[lookups]]
+kind = "tcp_table"
+listen = ["localhost:4799", "unix:run/s"]
+mode = "0777"
+hits = "OK"
 [lgo]
 level = "info"
 `),
@@ -87,7 +93,12 @@ level = "info"
     'dracd.toml: key grants.nevr = []: no such key; known here: lifetime, max, never',
     'dracd.toml: key exports[0].format = "dbm": must be "lmdb"',
     'dracd.toml: key exports[0].mode = "0666": must be "0644", "0640", "0604" or "0600"',
-    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, log',
+    'dracd.toml: key lookups[0].kind = "tcp_table": must be "socketmap", "policy"',
+    'dracd.toml: key lookups[0].listen[0] = "localhost:4799": must be an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
+    'dracd.toml: key lookups[0].listen[1] = "unix:run/s": must be an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
+    'dracd.toml: key lookups[0].mode = "0777": must be "0660", "0666" or "0600"',
+    'dracd.toml: key lookups[0].hits = "OK": no such key; known here: kind, listen, mode, group, hit, on_miss, explain_text, explain_ended, explain_url, explain_past, grace',
+    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, log',
   ]);
 });
 
@@ -114,6 +125,102 @@ test.each([
   ['[log]\nlevel = "loud"', 'key log.level = "loud": must be "debug", "info", "warn", "error"'],
 ])('%j', (text, message) => {
   expect(mistakes(text)).toEqual([expect.stringContaining(message)]);
+});
+
+describe('lookups', () => {
+  const looked = (text: string) => parse(`[[lookups]]\n${text}`).lookups[0];
+
+  test('with every default', () => {
+    expect(looked('kind = "socketmap"\nlisten = ["127.0.0.1:4799", "unix:/run/dracd/map"]')).toEqual({
+      kind: 'socketmap',
+      listen: [
+        { transport: 'tcp', host: '127.0.0.1', port: 4799 },
+        { transport: 'unix', path: '/run/dracd/map' },
+      ],
+      mode: 0o660,
+      group: undefined,
+      hit: 'OK',
+      miss: expect.objectContaining({ answer: 'dunno', graceMs: 0 }) as unknown,
+    });
+  });
+
+  test('with everything given', () => {
+    const text = `kind = "policy"
+listen = ["[::1]:4798"]
+mode = "0666"
+group = "postfix"
+on_miss = "explain"
+explain_text = "{client} {minutes} {url} {ended}"
+explain_ended = "{ago}"
+explain_url = "https://help.example/"
+explain_past = "12h"
+grace = "10m"`;
+    expect(looked(text)).toEqual({
+      kind: 'policy',
+      listen: [{ transport: 'tcp', host: '::1', port: 4798 }],
+      mode: 0o666,
+      group: 'postfix',
+      hit: 'OK',
+      miss: {
+        answer: 'explain',
+        text: '{client} {minutes} {url} {ended}',
+        ended: '{ago}',
+        url: 'https://help.example/',
+        pastMs: 43_200_000,
+        graceMs: 600_000,
+      },
+    });
+  });
+
+  test('of several kinds, and of one kind several', () => {
+    const one = (kind: string, port: number): string =>
+      `[[lookups]]\nkind = "${kind}"\nlisten = ["127.0.0.1:${port}"]\n`;
+    expect(parse(one('socketmap', 1) + one('policy', 2) + one('socketmap', 3)).lookups).toHaveLength(3);
+    // Any port is no place of its own.
+    expect(parse(one('socketmap', 0) + one('policy', 0)).lookups).toHaveLength(2);
+  });
+
+  const socketmap = '[[lookups]]\nkind = "socketmap"\nlisten = ["unix:/run/s"]\n';
+  const policy = '[[lookups]]\nkind = "policy"\nlisten = ["unix:/run/p"]\n';
+
+  test.each([
+    [`${socketmap}${socketmap}`, 'key lookups = '],
+    [`${socketmap}${policy.replace('/run/p', '/run/./s')}`, 'key lookups = '],
+    [
+      '[[lookups]]\nkind = "policy"',
+      'key lookups[0].listen = not given: must be a list of one to eight places',
+    ],
+    ['[[lookups]]\nkind = "policy"\nlisten = []', 'key lookups[0].listen = []: must be a list'],
+    [
+      `${socketmap}on_miss = "dunno"`,
+      'key lookups[0].on_miss = "dunno": must be "dunno" or "explain"; only for kind = "policy"',
+    ],
+    [`${socketmap}grace = "1h"`, 'key lookups[0].grace = "1h": must be a duration'],
+    [
+      `${policy}hit = "OK"`,
+      'key lookups[0].hit = "OK": must be "OK" or "expiry"; only for kind = "socketmap"',
+    ],
+    [
+      `${policy}grace = "1h"`,
+      'key lookups[0].grace = "1h": must be a duration from "0s" to "7d"; only with on_miss = "explain"',
+    ],
+    [
+      `${policy}explain_past = "8d"`,
+      'key lookups[0].explain_past = "8d": must be a duration from "0s" to "7d"',
+    ],
+    [
+      `${policy}explain_text = "you are {who}"`,
+      'key lookups[0].explain_text = "you are {who}": must be a text of at most 256 characters, with {client}',
+    ],
+    [`${policy}explain_text = "${'x'.repeat(257)}"`, 'key lookups[0].explain_text = "xxx'],
+    [`${policy}explain_text = ""`, 'key lookups[0].explain_text = "": must be a text'],
+    [
+      `${policy}explain_ended = "{client}"`,
+      'key lookups[0].explain_ended = "{client}": must be a text of at most 128 characters, with {ago}',
+    ],
+  ])('%j', (text, message) => {
+    expect(mistakes(text)).toEqual([expect.stringContaining(message)]);
+  });
 });
 
 test('what is not TOML is told of by line and column', () => {

@@ -33,16 +33,21 @@ class World {
   mapFault: Fault | undefined;
   holdMap = false;
   said: string[] = [];
+  degraded: string | undefined;
   reporters = new Reporters();
   never = new NeverGranted({ networks: [parseNetwork('198.51.100.0/24') as Network] });
   ledger: Ledger;
 
-  constructor(max = 100) {
+  constructor(max = 100, pastMs = 0) {
+    const degraded = (): string | undefined => this.degraded;
     this.reporters.replace([parseNetwork('192.0.2.0/28') as Network]);
     const store: GrantStore = {
       commit: (grants, done) => {
         this.journal.push([...grants]);
         this.stored.push(done);
+      },
+      get degraded() {
+        return degraded();
       },
     };
     const map: LiveMap = {
@@ -68,6 +73,7 @@ class World {
       },
       lifetimeMs: LIFETIME,
       max,
+      pastMs,
     });
   }
 
@@ -405,5 +411,72 @@ describe('restore', () => {
     expect(world.ledger.size).toBe(1);
     world.pass(LIFETIME);
     expect(world.ledger.size).toBe(0);
+  });
+});
+
+describe('a question', () => {
+  const CLIENT = at('10.0.0.1');
+
+  test('is answered yes with the end that the map carries, and no from that very moment', () => {
+    const world = new World();
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not' });
+    world.add('10.0.0.1');
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'permitted', expiresAt: world.w + LIFETIME });
+    expect(world.ledger.ask(CLIENT)).toMatchObject({ expiresAt: world.map.get(CLIENT) });
+    world.pass(LIFETIME - 1);
+    expect(world.ledger.ask(CLIENT).verdict).toBe('permitted');
+    world.m += 1;
+    world.w += 1;
+    // Not swept yet.
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not', endedAt: world.w });
+    world.pass(250);
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not' });
+  });
+
+  test('is not answered no while the store cannot keep a grant, and yes all the same', () => {
+    const world = new World();
+    world.add('10.0.0.1');
+    world.degraded = 'disk on fire';
+    expect(world.ledger.ask(CLIENT).verdict).toBe('permitted');
+    expect(world.ledger.ask(at('10.0.0.2'))).toEqual({ verdict: 'unknown' });
+    world.pass(LIFETIME + 250);
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'unknown' });
+    world.degraded = undefined;
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not' });
+  });
+
+  test('is answered with when the grant ended, for as long as that is remembered', () => {
+    const world = new World(100, 3_600_000);
+    world.add('10.0.0.1');
+    const end = world.w + LIFETIME;
+    world.pass(LIFETIME + 250);
+    expect(world.ledger.size).toBe(0);
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not', endedAt: end });
+    expect(world.ledger.ask(at('10.0.0.2'))).toEqual({ verdict: 'not' });
+    world.pass(3_600_000 - 250);
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not', endedAt: end });
+    world.pass(1);
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not' });
+  });
+
+  test('a grant anew is a yes, and its end the one that is told then', () => {
+    const world = new World(100, 3_600_000);
+    world.add('10.0.0.1');
+    world.pass(LIFETIME + 250);
+    world.add('10.0.0.1');
+    const end = world.w + LIFETIME;
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'permitted', expiresAt: end });
+    world.pass(LIFETIME + 250);
+    expect(world.ledger.ask(CLIENT)).toEqual({ verdict: 'not', endedAt: end });
+  });
+
+  test('tells ends by the wall clock as it is now', () => {
+    const world = new World(100, 3_600_000);
+    world.add('10.0.0.1');
+    world.pass(LIFETIME + 1_000);
+    world.w += 86_400_000;
+    world.pass(0);
+    const verdict = world.ledger.ask(CLIENT);
+    expect(verdict).toEqual({ verdict: 'not', endedAt: world.w - 1_000 });
   });
 });

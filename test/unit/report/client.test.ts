@@ -264,6 +264,17 @@ describe.each(['udp', 'tcp'] as const)('%s', (transport) => {
     expect(all.clock.pendingTimers).toBe(0);
   });
 
+  // To the broadcast address no socket of ours may connect: the kernel refuses it at once.
+  test('no way there', async () => {
+    const clock = new FakeClock();
+    const options = { host: '255.255.255.255', port: 9, transport, timeoutMs: TIMEOUT_MS, clock };
+    await expect(new ReportClient(options).report(CLIENT)).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringMatching(/EACCES|ENETUNREACH/) as string,
+    });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   test('nobody listens', async () => {
     const clock = new FakeClock();
     const port = await freePort();

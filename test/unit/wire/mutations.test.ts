@@ -8,6 +8,8 @@ import { decoders, type Code, type Decoder } from '../../fuzz/decoders.mjs';
 import * as address from '../../../src/core/address.js';
 import * as reporters from '../../../src/core/reporters.js';
 import * as drac from '../../../src/wire/drac.js';
+import * as netstring from '../../../src/wire/netstring.js';
+import * as policy from '../../../src/wire/policy.js';
 import * as portmap from '../../../src/wire/portmap.js';
 import * as record from '../../../src/wire/record.js';
 import * as rpc from '../../../src/wire/rpc.js';
@@ -17,7 +19,7 @@ const SEED = 1;
 const COUNT = 2_000;
 const CALL = { xid: 1, program: drac.PROGRAM, version: 1, procedure: 1 };
 
-const code: Code = { address, drac, portmap, record, reporters, rpc, xdr };
+const code: Code = { address, drac, netstring, policy, portmap, record, reporters, rpc, xdr };
 
 /** How many of COUNT messages the decoder accepts. */
 function accepted(decoder: Decoder): number {
@@ -54,7 +56,8 @@ test('every decoder of wire/ is fuzzed', () => {
   );
   const names = decoders(code).map(({ name }) => name);
   expect(functions.length).toBeGreaterThan(10);
-  for (const name of [...functions, 'RecordReader', 'XdrReader']) expect(names).toContain(name);
+  for (const name of [...functions, 'RecordReader', 'NetstringReader', 'PolicyReader', 'XdrReader'])
+    expect(names).toContain(name);
 });
 
 test('an iteration can be had again without those before it', () => {
@@ -175,6 +178,36 @@ describe('positive control', () => {
         },
       },
       message: /records, not/,
+    },
+    {
+      name: 'NetstringReader',
+      what: 'a string over its limit',
+      wrong: {
+        netstring: {
+          ...netstring,
+          NetstringReader: class extends netstring.NetstringReader {
+            constructor() {
+              super({ maxBytes: netstring.MAX_NETSTRING_BYTES + 200 });
+            }
+          },
+        },
+      },
+      message: /violation missed|questions, not/,
+    },
+    {
+      name: 'PolicyReader',
+      what: 'a chunk that begins with a newline and is not read',
+      wrong: {
+        policy: {
+          ...policy,
+          PolicyReader: class extends policy.PolicyReader {
+            override push(chunk: Uint8Array): policy.PolicyRequest[] {
+              return super.push(chunk[0] === 0x0a ? chunk.subarray(1) : chunk);
+            }
+          },
+        },
+      },
+      message: /questions, not|violation/,
     },
     {
       name: 'parseAddress',
