@@ -27,6 +27,7 @@ const DEFAULT_CONFIG = '/etc/dracd/dracd.toml';
 const SERVICE_STATE = '/var/lib/dracd';
 const LOCAL_STATE = './var';
 const MINUTE_MS = 60_000;
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 interface Options {
   config?: string;
@@ -123,12 +124,10 @@ async function serve(options: Options): Promise<void> {
     mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
   const log = createLogger({ level: config.log.level, style: logStyle() });
   const environment = systemdEnvironment();
-  // From the first moment: unhandled, it would end the process.
-  const hangUp: { isDue: boolean; daemon?: Daemon } = { isDue: false };
-  process.on('SIGHUP', () => {
-    if (hangUp.daemon === undefined) hangUp.isDue = true;
-    else reload(hangUp.daemon, options, log);
-  });
+  // From the first moment: unhandled, they would end the process with its registration left behind.
+  const early: NodeJS.Signals[] = [];
+  const remember = (signal: NodeJS.Signals): void => void early.push(signal);
+  for (const signal of SIGNALS) process.on(signal, remember);
   const daemon = await Daemon.start({
     config,
     clock: systemClock,
@@ -147,9 +146,12 @@ async function serve(options: Options): Promise<void> {
       process.exit(0);
     });
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
-  hangUp.daemon = daemon;
-  if (hangUp.isDue) reload(daemon, options, log);
+  const hangUp = (): void => {
+    reload(daemon, options, log);
+  };
+  for (const signal of SIGNALS) process.off(signal, remember);
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
+  for (const signal of early) process.emit(signal, signal);
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
   if (logStyle() === 'terminal')
     process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));

@@ -19,6 +19,9 @@ export const IPV6_BYTES = 16;
 const MAX_TEXT = 45;
 const MAPPED_PREFIX_BYTES = 12;
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
 const OCTET = /^(?:0|[1-9][0-9]{0,2})$/;
 const GROUP = /^[0-9A-Fa-f]{1,4}$/;
 
@@ -109,8 +112,30 @@ export function addressFromBytes(bytes: ArrayLike<number>): ClientAddress {
   return isMapped(bytes) ? formatIpv4(bytes, MAPPED_PREFIX_BYTES) : formatIpv6(bytes);
 }
 
+/** A canonical IPv4 address as a signed 32-bit number; undefined for IPv6. Its digits and dots need no checking. */
+export function addressToNumber(address: ClientAddress): number | undefined {
+  let number = 0;
+  let octet = 0;
+  for (let i = 0; i < address.length; i += 1) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) {
+      number = (number << 8) | octet;
+      octet = 0;
+    } else if (code >= ZERO && code <= NINE) octet = octet * 10 + code - ZERO;
+    else return undefined;
+  }
+  return address.length > 0 && octet <= 255 ? (number << 8) | octet : undefined;
+}
+
+/** The IPv4 address that addressToNumber has made a number of. */
+export function numberToAddress(number: number): ClientAddress {
+  return `${number >>> 24}.${(number >> 16) & 0xff}.${(number >> 8) & 0xff}.${number & 0xff}` as ClientAddress;
+}
+
 /** The 4 or 16 bytes of a canonical address, in network order. */
 export function addressToBytes(address: ClientAddress): Uint8Array {
+  const number = address.includes(':') ? undefined : addressToNumber(address);
+  if (number !== undefined) return Uint8Array.of(number >>> 24, number >> 16, number >> 8, number);
   const bytes = address.includes(':') ? parseIpv6(address) : parseIpv4(address);
   if (bytes === undefined) throw new RangeError(`not a canonical address: ${address}`);
   return Uint8Array.from(bytes);

@@ -19,6 +19,7 @@ import type { ClientAddress } from './address.js';
 import { Ended } from './ended.js';
 import type { Fault } from './fault.js';
 import type { Grant } from './grant.js';
+import { GrantTable, NOWHERE } from './grant-table.js';
 import type { NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
 import { endSecond, leaseEnd } from './grant.js';
@@ -87,23 +88,37 @@ export interface LedgerOptions {
 
 export const MAX_WAITING = 16_384;
 export const MAX_GROUP = 2_048;
-export const SWEEP_STEP = 1_000;
+export const SWEEP_STEP = 250;
 export const REWRITE_STEP = 1_000;
 const SLOT_MS = 250;
 
-/** A grant as the ledger keeps it: with the steady time at which it ends, and the slot it stands in. */
+/** A grant on its way into the table. */
 class Entry implements Grant {
   readonly client: ClientAddress;
-  reporter: ClientAddress;
-  expiresAt: number;
-  deadline: number;
+  readonly reporter: ClientAddress;
+  readonly expiresAt: number;
+  /** The steady time at which it ends. */
+  readonly deadline: number;
+  /** Where the client's grant was when it was looked for. */
+  readonly place: number;
 
-  constructor(of: { client: ClientAddress; reporter: ClientAddress }, deadline: number, toWall: number) {
+  constructor(
+    of: { client: ClientAddress; reporter: ClientAddress; place: number },
+    deadline: number,
+    toWall: number,
+  ) {
     this.client = of.client;
     this.reporter = of.reporter;
+    this.place = of.place;
     this.deadline = deadline;
     this.expiresAt = Math.round(deadline + toWall);
   }
+}
+
+/** A report that waits for the disk. `place` saves looking again, which is what many grants make dear. */
+interface Waiting {
+  readonly report: Report;
+  readonly place: number;
 }
 
 const NOT_PERMITTED: Verdict = { verdict: 'not' };
@@ -114,20 +129,21 @@ const ignore = (): void => undefined;
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #time: SteadyTime;
-  readonly #entries = new Map<ClientAddress, Entry>();
-  readonly #slots = new Map<number, Entry[]>();
+  readonly #table = new GrantTable();
+  /** Places of grants by the slot in which they may end. */
+  readonly #slots = new Map<number, number[]>();
   readonly #ended: Ended;
   #sweptSlot: number;
   #sweeping = false;
   #full = false;
 
-  #waiting: Report[] = [];
+  #waiting: Waiting[] = [];
   #waitingNew = 0;
-  #group: Report[] = [];
+  #group: Waiting[] = [];
   #groupEntries: Entry[] = [];
   #busy = false;
   /** The grants still to be written again, and whether to begin anew because some could not be. */
-  #rewriting: Iterator<Entry> | undefined;
+  #rewriting: Iterator<number> | undefined;
   #rewriteDue = false;
 
   constructor(options: LedgerOptions) {
@@ -139,13 +155,13 @@ export class Ledger {
 
   /** How many clients hold a grant, those whose time is over but not yet swept included. */
   get size(): number {
-    return this.#entries.size;
+    return this.#table.size;
   }
 
   /** Whether a client may relay at this moment. Never touches the disk. */
   permits(client: ClientAddress): boolean {
-    const entry = this.#entries.get(client);
-    return entry !== undefined && entry.deadline > this.#time.now();
+    const place = this.#table.find(client);
+    return place !== NOWHERE && this.#table.deadlineAt(place) > this.#time.now();
   }
 
   /**
@@ -154,18 +170,20 @@ export class Ledger {
    */
   ask(client: ClientAddress): Verdict {
     const now = this.#time.now();
-    const entry = this.#entries.get(client);
-    if (entry !== undefined && entry.deadline > now)
-      return { verdict: 'permitted', expiresAt: entry.expiresAt };
+    const place = this.#table.find(client);
+    const deadline = place === NOWHERE ? undefined : this.#table.deadlineAt(place);
+    if (deadline !== undefined && deadline > now)
+      return { verdict: 'permitted', expiresAt: this.#table.expiresAt(place) };
     if (this.#options.store.degraded !== undefined) return UNKNOWN;
-    const endedAt = entry === undefined ? this.#ended.of(client, now) : entry.deadline;
+    const endedAt = deadline ?? this.#ended.of(client, now);
     if (endedAt === undefined) return NOT_PERMITTED;
     return { verdict: 'not', endedAt: Math.round(endedAt + this.#time.toWall()) };
   }
 
   /** The grants that are alive now. Safe to step through while the ledger changes. */
   *grants(): Generator<Grant> {
-    for (const entry of this.#entries.values()) if (entry.deadline > this.#time.now()) yield entry;
+    for (const place of this.#table.places())
+      if (this.#table.deadlineAt(place) > this.#time.now()) yield this.#table.grantAt(place);
   }
 
   /**
@@ -175,22 +193,25 @@ export class Ledger {
   restore(grants: Iterable<Grant>): void {
     const toWall = this.#time.toWall();
     const now = this.#time.now();
-    for (const grant of grants) {
-      if (this.#options.never.refuses(grant.client, grant.reporter)) continue;
-      const deadline = Math.min(grant.expiresAt - toWall, now + this.#options.lifetimeMs);
-      if (deadline > now) this.#insert(new Entry(grant, deadline, toWall));
+    for (const { client, reporter, expiresAt } of grants) {
+      if (this.#options.never.refuses(client, reporter)) continue;
+      const deadline = Math.min(expiresAt - toWall, now + this.#options.lifetimeMs);
+      if (deadline <= now) continue;
+      const place = this.#table.find(client);
+      this.#keep(place, new Entry({ client, reporter, place }, deadline, toWall));
     }
   }
 
   /** Decides on a report. The report is settled when the grant is durable and visible, or refused. */
   authorize(report: Report): void {
-    const refusal = this.#refusal(report);
+    const place = this.#table.find(report.client);
+    const refusal = this.#refusal(report, place);
     if (refusal !== undefined) {
       report.settle(refusal);
       return;
     }
-    if (!this.#entries.has(report.client)) this.#waitingNew += 1;
-    this.#waiting.push(report);
+    if (place === NOWHERE) this.#waitingNew += 1;
+    this.#waiting.push({ report, place });
     this.#work();
   }
 
@@ -201,12 +222,12 @@ export class Ledger {
     this.#options.clock.soon(this.#commitGroup);
   }
 
-  #refusal({ client, sender }: Report): Outcome | undefined {
+  #refusal({ client, sender }: Report, place: number): Outcome | undefined {
     const { reporters, never, max, alarms } = this.#options;
     if (!reporters.believes(sender)) return 'stranger';
     if (never.refuses(client, sender)) return 'unusable';
     if (this.#waiting.length >= MAX_WAITING) return 'failed';
-    if (this.#entries.has(client) || this.#entries.size + this.#waitingNew < max) return undefined;
+    if (place !== NOWHERE || this.#table.size + this.#waitingNew < max) return undefined;
     if (!this.#full) alarms.full(max);
     this.#full = true;
     return 'full';
@@ -219,9 +240,10 @@ export class Ledger {
     } else this.#group = this.#waiting.splice(0, MAX_GROUP);
     const now = this.#time.now();
     const toWall = this.#time.toWall();
-    this.#groupEntries = this.#group.map((report) => {
-      const deadline = leaseEnd(now, this.#options.lifetimeMs, this.#entries.get(report.client)?.deadline);
-      return new Entry({ client: report.client, reporter: report.sender }, deadline, toWall);
+    const { lifetimeMs } = this.#options;
+    this.#groupEntries = this.#group.map(({ report: { client, sender }, place }) => {
+      const current = this.#table.isAt(place, client) ? this.#table.deadlineAt(place) : undefined;
+      return new Entry({ client, reporter: sender, place }, leaseEnd(now, lifetimeMs, current), toWall);
     });
     this.#addRewritten(toWall);
     this.#options.store.commit(this.#groupEntries, this.#groupStored);
@@ -236,7 +258,9 @@ export class Ledger {
         this.#rewriting = undefined;
         return;
       }
-      this.#groupEntries.push(new Entry(next.value, next.value.deadline, toWall));
+      const place = next.value;
+      const { client, reporter } = this.#table.grantAt(place);
+      this.#groupEntries.push(new Entry({ client, reporter, place }, this.#table.deadlineAt(place), toWall));
     }
   }
 
@@ -250,9 +274,17 @@ export class Ledger {
     // map behind us; and if the map cannot say so yet, it is rebuilt from here.
     // What was only written again may have ended meanwhile.
     const reports = this.#group.length;
-    const entries = this.#groupEntries.filter((entry, i) => i < reports || this.#entries.has(entry.client));
-    const put = entries.filter((entry) => !this.#isShown(entry));
-    const renewed = entries.map((entry) => this.#keep(entry));
+    const put: Entry[] = [];
+    const renewed: boolean[] = [];
+    for (const [index, entry] of this.#groupEntries.entries()) {
+      const place = this.#table.isAt(entry.place, entry.client)
+        ? entry.place
+        : this.#table.find(entry.client);
+      if (place === NOWHERE && index >= reports) continue;
+      if (!this.#isShown(place, entry)) put.push(entry);
+      this.#keep(place, entry);
+      renewed.push(place !== NOWHERE);
+    }
     this.#options.map.apply({ put, remove: [] }, (mapFault) => {
       this.#settleGroup((i) =>
         mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted',
@@ -265,43 +297,38 @@ export class Ledger {
     this.#group = [];
     this.#groupEntries = [];
     // Only reports that still wait stand for entries to be.
-    this.#waitingNew = this.#waiting.reduce((n, report) => n + (this.#entries.has(report.client) ? 0 : 1), 0);
+    this.#waitingNew = this.#waiting.reduce(
+      (n, { report, place }) =>
+        n + (place === NOWHERE && this.#table.find(report.client) === NOWHERE ? 1 : 0),
+      0,
+    );
     if (this.#waiting.length > 0 || this.#rewriting !== undefined)
       this.#options.clock.soon(this.#commitGroup);
     else this.#busy = false;
-    for (const [index, report] of group.entries()) report.settle(outcome(index));
+    for (const [index, { report }] of group.entries()) report.settle(outcome(index));
   }
 
   /** Whether maps, which tell the end in whole seconds, carry this entry's already: a busy client is renewed many times in one. */
-  #isShown(entry: Entry): boolean {
-    const current = this.#entries.get(entry.client);
-    return current !== undefined && endSecond(current.expiresAt) === endSecond(entry.expiresAt);
+  #isShown(place: number, entry: Entry): boolean {
+    return place !== NOWHERE && endSecond(this.#table.expiresAt(place)) === endSecond(entry.expiresAt);
   }
 
-  /** Puts a durable entry into the set; answers whether it renewed one. */
-  #keep(entry: Entry): boolean {
-    const current = this.#entries.get(entry.client);
-    if (current === undefined) {
-      this.#insert(entry);
-      return false;
-    }
+  /** Puts a durable entry into the table. */
+  #keep(place: number, entry: Entry): void {
+    if (place === NOWHERE) this.#insert(entry);
     // It keeps its old slot; the sweep moves it on when that slot's time is over.
-    current.deadline = Math.max(current.deadline, entry.deadline);
-    current.expiresAt = entry.expiresAt;
-    current.reporter = entry.reporter;
-    return true;
+    else this.#table.set(place, entry, Math.max(this.#table.deadlineAt(place), entry.deadline));
   }
 
   #insert(entry: Entry): void {
-    this.#entries.set(entry.client, entry);
-    this.#schedule(entry);
+    this.#schedule(this.#table.add(entry, entry.deadline), entry.deadline);
   }
 
-  #schedule(entry: Entry): void {
-    const slot = Math.max(Math.ceil(entry.deadline / SLOT_MS), this.#sweptSlot + 1);
-    const entries = this.#slots.get(slot);
-    if (entries === undefined) this.#slots.set(slot, [entry]);
-    else entries.push(entry);
+  #schedule(place: number, deadline: number): void {
+    const slot = Math.max(Math.ceil(deadline / SLOT_MS), this.#sweptSlot + 1);
+    const places = this.#slots.get(slot);
+    if (places === undefined) this.#slots.set(slot, [place]);
+    else places.push(place);
   }
 
   /** Removes what is over; to be called a few times a second. Returns at once, works on in small steps. */
@@ -314,7 +341,7 @@ export class Ledger {
     this.#ended.forget(this.#time.now());
     if (this.#rewriteDue) {
       this.#rewriteDue = false;
-      this.#rewriting = this.#entries.values();
+      this.#rewriting = this.#table.places();
       this.#work();
     }
     if (this.#sweeping) return;
@@ -327,16 +354,16 @@ export class Ledger {
     const over: ClientAddress[] = [];
     let budget = SWEEP_STEP;
     while (budget > 0 && this.#sweptSlot < Math.floor(now / SLOT_MS)) {
-      const entries = this.#slots.get(this.#sweptSlot + 1);
-      if (entries === undefined || entries.length === 0) {
+      const place = this.#slots.get(this.#sweptSlot + 1)?.pop();
+      if (place === undefined) {
         this.#slots.delete(this.#sweptSlot + 1);
         this.#sweptSlot += 1;
         continue;
       }
       budget -= 1;
-      this.#expire(entries.pop() as Entry, now, over);
+      this.#expire(place, now, over);
     }
-    if (this.#full && this.#entries.size < this.#options.max) {
+    if (this.#full && this.#table.size < this.#options.max) {
       this.#full = false;
       this.#options.alarms.roomAgain();
     }
@@ -345,13 +372,15 @@ export class Ledger {
     else this.#sweeping = false;
   };
 
-  #expire(entry: Entry, now: number, over: ClientAddress[]): void {
-    if (entry.deadline > now) {
-      this.#schedule(entry);
+  #expire(place: number, now: number, over: ClientAddress[]): void {
+    const deadline = this.#table.deadlineAt(place);
+    if (deadline > now) {
+      this.#schedule(place, deadline);
       return;
     }
-    this.#entries.delete(entry.client);
-    this.#ended.remember(entry.client, entry.deadline);
-    over.push(entry.client);
+    const client = this.#table.clientAt(place);
+    this.#table.remove(place);
+    this.#ended.remember(client, deadline);
+    over.push(client);
   }
 }

@@ -67,9 +67,19 @@ function unreachable(server: Server, reason: string, cause?: unknown): Fault {
   return new Fault('UNREACHABLE', `${server.address} port ${server.port}: ${reason}`, cause);
 }
 
-/** The result of a reply to a call, or a Fault that says what the server answered instead. */
-function resultOf(reply: Reply, server: Server): Uint8Array {
-  if (reply.kind === 'success') return reply.result;
+/** The result of a reply to a call, decoded, or a Fault that says what the server answered instead. */
+function resultOf<T>(reply: Reply, server: Server, decode: (result: Uint8Array) => T): T {
+  if (reply.kind === 'success') {
+    try {
+      return decode(reply.result);
+    } catch (error) {
+      throw unreachable(
+        server,
+        `the server answered something else (${reasonOf(error)}); is it a dracd?`,
+        error,
+      );
+    }
+  }
   if (reply.kind === 'denied' && reply.authStat !== undefined)
     throw unreachable(
       server,
@@ -191,29 +201,33 @@ export class ReportClient {
 
   /** Calls NULL; resolves when it is answered. */
   async ping(): Promise<void> {
-    await this.#ask(VERSION_1, Procedure.NULL, new Uint8Array());
+    await this.#ask(
+      { version: VERSION_1, procedure: Procedure.NULL, argument: new Uint8Array() },
+      () => null,
+    );
   }
 
   /** Reports one address and answers the addstat (0 success, 1 permission denied, 2 system error, 3 unknown). */
   async report(client: ClientAddress): Promise<number> {
     const bytes = addressToBytes(client);
-    const result =
+    const call =
       bytes.length === 4
-        ? await this.#ask(VERSION_1, Procedure.ADD, encodeAdd1(bytes))
-        : await this.#ask(VERSION_2, Procedure.ADD, encodeAdd2(bytes));
-    return decodeAddStat(result);
+        ? { version: VERSION_1, argument: encodeAdd1(bytes) }
+        : { version: VERSION_2, argument: encodeAdd2(bytes) };
+    return this.#ask({ ...call, procedure: Procedure.ADD }, decodeAddStat);
   }
 
   /** The result of one call. Of a host with several addresses the first is taken that can be reached. */
-  async #ask(version: number, procedure: number, argument: Uint8Array): Promise<Uint8Array> {
-    const call = { program: PROGRAM, version, procedure, argument };
+  async #ask<T>(ours: Omit<Call, 'program'>, decode: (result: Uint8Array) => T): Promise<T> {
+    const call = { program: PROGRAM, ...ours };
+    const { version } = call;
     const known = this.#servers.get(version);
-    if (known !== undefined) return resultOf(await this.#call(known, call), known);
+    if (known !== undefined) return resultOf(await this.#call(known, call), known, decode);
     let failure: unknown;
     for (const address of await this.#addresses()) {
       try {
         const server = await this.#locate(address, version);
-        const result = resultOf(await this.#call(server, call), server);
+        const result = resultOf(await this.#call(server, call), server, decode);
         this.#servers.set(version, server);
         return result;
       } catch (error) {
@@ -258,7 +272,7 @@ export class ReportClient {
       if (!(error instanceof Fault)) throw error;
       throw new Fault(error.code, `rpcbind does not tell the port (${error.message}); give the port`, error);
     });
-    const found = decodePort(resultOf(reply, rpcbind));
+    const found = resultOf(reply, rpcbind, decodePort);
     if (found !== 0) return { address, family, port: found };
     throw unreachable(
       rpcbind,

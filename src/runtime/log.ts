@@ -18,6 +18,8 @@ export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 export type LogStyle = 'json' | 'journal' | 'terminal';
 
 const MAX_TEXT = 256;
+/** Bytes of lines kept while the disk takes none; later lines are lost. */
+const MAX_UNWRITTEN = 1024 * 1024;
 const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
 /** Printable ASCII of at most 256 characters; everything else as \uXXXX. */
@@ -50,7 +52,7 @@ export interface Logger extends Log {
 
 /** Builds the daemon's logger on a file descriptor (1: standard output). */
 export function createLogger(options: { level: LogLevel; style: LogStyle; fd?: number }): Logger {
-  const destination = pino.destination({ fd: options.fd ?? 1, sync: true });
+  const destination = pino.destination({ fd: options.fd ?? 1, sync: true, maxLength: MAX_UNWRITTEN });
   // A reader that went away (a closed pipe) must not end the daemon.
   destination.on('error', () => undefined);
   let lastLevel: LogLevel = 'info';

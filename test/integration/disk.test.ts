@@ -233,7 +233,7 @@ describe('a full disk', () => {
     const client = await UdpClient.open(daemon.port);
     const from = performance.now();
     expect(await client.add('192.0.2.1')).toBe(SYSERR);
-    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(performance.now() - from).toBeLessThan(5_000);
     expect(faultsOf(journal, await read(daemon.mapPath), LIFETIME_MS).slice(0, 5)).toEqual([]);
 
     for (const file of fillers) rmSync(file);

@@ -1,6 +1,13 @@
 import { isIP, SocketAddress } from 'node:net';
 import fc from 'fast-check';
-import { addressFromBytes, addressToBytes, parseAddress } from '../../../src/core/address.js';
+import {
+  type ClientAddress,
+  addressFromBytes,
+  addressToBytes,
+  addressToNumber,
+  numberToAddress,
+  parseAddress,
+} from '../../../src/core/address.js';
 
 describe('parseAddress', () => {
   test.each([
@@ -94,4 +101,20 @@ describe('parseAddress', () => {
 
 test('addressFromBytes refuses lengths that are no address', () => {
   expect(() => addressFromBytes(new Uint8Array(5))).toThrow(RangeError);
+});
+
+test.each(['0.0.0.0', '1.2.3.4', '127.255.255.255', '128.0.0.0', '255.255.255.255', '10.0.0.10'])(
+  '%s as a number, and back',
+  (text) => {
+    const address = parseAddress(text) as ClientAddress;
+    const number = addressToNumber(address) as number;
+    expect(Number.isInteger(number)).toBe(true);
+    expect(numberToAddress(number)).toBe(text);
+    expect([...addressToBytes(address)]).toEqual(text.split('.').map(Number));
+  },
+);
+
+test('an IPv6 address is no number', () => {
+  for (const text of ['::1', '2001:db8::', '1234::', '1:2:3:4:5:6:7:8'])
+    expect(addressToNumber(parseAddress(text) as ClientAddress)).toBeUndefined();
 });

@@ -275,6 +275,19 @@ describe.each(['udp', 'tcp'] as const)('%s', (transport) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  test.each([
+    ['an addstat that is none', [4]],
+    ['no addstat', []],
+    ['more than an addstat', [0, 0]],
+  ])('%s is an answer of something else', async (_, result) => {
+    const all = await world(transport);
+    all.answer = (message, send) => {
+      send(all.framed(words(xidOf(message), 1, 0, 0, 0, 0, ...result)));
+    };
+    await expect(all.client().report(CLIENT)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(all.clock.pendingTimers).toBe(0);
+  });
+
   test('nobody listens', async () => {
     const clock = new FakeClock();
     const port = await freePort();

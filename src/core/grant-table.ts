@@ -1,0 +1,124 @@
+/**
+ * grant-table - the live grants in columns, each at a place that it keeps while it lives
+ *
+ * An object and a text for each of a million grants take three times the memory, and looking for one of them
+ * by its text takes twice the time: a client's number (IPv4) is looked up instead, and its text made when asked
+ * for. Nothing is moved as a whole when the table grows or shrinks, which would hold up the event loop for
+ * tens of milliseconds: the index is in SHARDS parts, the columns are in chunks of CHUNK places.
+ *
+ * A place is free for another client once its grant is removed: who has kept one asks isAt.
+ */
+import { type ClientAddress, addressToNumber, numberToAddress } from './address.js';
+import type { Grant } from './grant.js';
+
+/** An IPv4 address as a signed 32-bit number; any other as it is. */
+type Key = number | ClientAddress;
+
+/** No place. */
+export const NOWHERE = -1;
+/** A power of two. */
+const SHARDS = 64;
+const SHARD_SHIFT = 26;
+const CHUNK_BITS = 14;
+const CHUNK = 1 << CHUNK_BITS;
+/** Fibonacci hashing. */
+const GOLDEN = 0x9e37_79b1;
+const FACTOR = 31;
+
+class Chunk {
+  readonly keys: (Key | undefined)[] = [];
+  readonly reporters: ClientAddress[] = [];
+  /** Steady time at which each ends, and the wall clock's that is stored and shown. */
+  readonly deadlines = new Float64Array(CHUNK);
+  readonly ends = new Float64Array(CHUNK);
+}
+
+function keyOf(client: ClientAddress): Key {
+  return addressToNumber(client) ?? client;
+}
+
+function shardOf(key: Key): number {
+  let hash = 0;
+  if (typeof key === 'number') hash = key;
+  else for (let i = 0; i < key.length; i += 1) hash = (Math.imul(hash, FACTOR) + key.charCodeAt(i)) | 0;
+  return Math.imul(hash, GOLDEN) >>> SHARD_SHIFT;
+}
+
+export class GrantTable {
+  readonly #shards = Array.from({ length: SHARDS }, () => new Map<Key, number>());
+  readonly #chunks: Chunk[] = [];
+  readonly #free: number[] = [];
+  #places = 0;
+
+  get size(): number {
+    return this.#places - this.#free.length;
+  }
+
+  /** Where the client's grant is, or NOWHERE. */
+  find(client: ClientAddress): number {
+    const key = keyOf(client);
+    return (this.#shards[shardOf(key)] as Map<Key, number>).get(key) ?? NOWHERE;
+  }
+
+  /** Whether the grant at a place is this client's. */
+  isAt(place: number, client: ClientAddress): boolean {
+    return place !== NOWHERE && this.#chunkOf(place).keys[place & (CHUNK - 1)] === keyOf(client);
+  }
+
+  /** Adds the grant of a client that has none; answers its place. */
+  add(grant: Grant, deadline: number): number {
+    const place = this.#free.pop() ?? this.#places++;
+    if (place >> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Chunk());
+    const key = keyOf(grant.client);
+    this.#chunkOf(place).keys[place & (CHUNK - 1)] = key;
+    (this.#shards[shardOf(key)] as Map<Key, number>).set(key, place);
+    this.set(place, grant, deadline);
+    return place;
+  }
+
+  /** Replaces all but the client. */
+  set(place: number, grant: Omit<Grant, 'client'>, deadline: number): void {
+    const chunk = this.#chunkOf(place);
+    const at = place & (CHUNK - 1);
+    chunk.reporters[at] = grant.reporter;
+    chunk.deadlines[at] = deadline;
+    chunk.ends[at] = grant.expiresAt;
+  }
+
+  remove(place: number): void {
+    const chunk = this.#chunkOf(place);
+    const key = chunk.keys[place & (CHUNK - 1)] as Key;
+    (this.#shards[shardOf(key)] as Map<Key, number>).delete(key);
+    chunk.keys[place & (CHUNK - 1)] = undefined;
+    this.#free.push(place);
+  }
+
+  deadlineAt(place: number): number {
+    return this.#chunkOf(place).deadlines[place & (CHUNK - 1)] as number;
+  }
+
+  expiresAt(place: number): number {
+    return this.#chunkOf(place).ends[place & (CHUNK - 1)] as number;
+  }
+
+  clientAt(place: number): ClientAddress {
+    const key = this.#chunkOf(place).keys[place & (CHUNK - 1)] as Key;
+    return typeof key === 'number' ? numberToAddress(key) : key;
+  }
+
+  grantAt(place: number): Grant {
+    const reporter = this.#chunkOf(place).reporters[place & (CHUNK - 1)] as ClientAddress;
+    return { client: this.clientAt(place), reporter, expiresAt: this.expiresAt(place) };
+  }
+
+  /** Safe to step through while the table changes: what comes meanwhile may be among them or not. */
+  *places(): Generator<number, undefined> {
+    for (let place = 0; place < this.#places; place += 1)
+      if (this.#chunkOf(place).keys[place & (CHUNK - 1)] !== undefined) yield place;
+    return undefined;
+  }
+
+  #chunkOf(place: number): Chunk {
+    return this.#chunks[place >> CHUNK_BITS] as Chunk;
+  }
+}
