@@ -9,6 +9,8 @@ import { z } from 'zod';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { parseAddress } from './core/address.js';
 import { parseNetwork } from './core/network.js';
+import { dialects, type DialectName } from './exports/dialect.js';
+import type { ExportKey, LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 import { placeholders } from './lookups/explanation.js';
 import { lookups } from './lookups/lookups.js';
@@ -17,7 +19,25 @@ import { LOG_LEVELS } from './runtime/log.js';
 
 const formatNames = Object.keys(formats) as (keyof typeof formats)[];
 const lookupNames = Object.keys(lookups) as (keyof typeof lookups)[];
-const suffixes = formatNames.map((name) => `${name}: ${formats[name].suffix}`).join(', ');
+const dialectNames = Object.keys(dialects) as DialectName[];
+const suffixes = formatNames.map((name) => `${name}: ${formats[name].suffix || 'any'}`).join(', ');
+
+const quoted = (words: readonly string[]): string => words.map((word) => `"${word}"`).join(', ');
+
+/** In words, which formats know a key. */
+function known(key: ExportKey): string {
+  const names = formatNames.filter((name) => formats[name].keys?.includes(key));
+  return `for format ${quoted(names)} only`;
+}
+
+/** In words, which dialects each format knows. */
+const dialectsAllowed = formatNames
+  .map((name) => {
+    const { dialects: some = ['postfix'], shared } = formats[name];
+    const several = some.includes('drac') ? ', or a list of these without "drac"' : ', or a list of these';
+    return `${name}: ${some.length === 0 ? 'none' : quoted(some)}${shared === true ? several : ''}`;
+  })
+  .join('; ');
 
 /** What each key allows, in words; `*` stands for any index. */
 export const allowed: Readonly<Record<string, string>> = {
@@ -43,7 +63,7 @@ export const allowed: Readonly<Record<string, string>> = {
   'store.durability': '"disk" or "memory"',
   exports: 'a list of at most 16 tables [[exports]], each with a path of its own',
   'exports.*': 'a table [[exports]] with format and path',
-  'exports.*.format': formatNames.map((name) => `"${name}"`).join(', '),
+  'exports.*.format': quoted(formatNames),
   'exports.*.path': `an absolute path, different for each export, that ends as the MTA expects it (${suffixes})`,
   'exports.*.mode': '"0644", "0640", "0604" or "0600"',
   'exports.*.group': 'the name of a group',
@@ -63,8 +83,17 @@ export const allowed: Readonly<Record<string, string>> = {
   'lookups.*.explain_url': 'a URL of at most 128 characters; only for kind = "policy"',
   'lookups.*.explain_past': 'a duration from "0s" to "7d"; only for kind = "policy"',
   'lookups.*.grace': 'a duration from "0s" to "7d"; only with on_miss = "explain"',
+  'exports.*.dialect': `one that the format knows (${dialectsAllowed})`,
+  'exports.*.value': `1 to 100 printable ASCII characters, ${known('value')}`,
+  'exports.*.cidr_key': `true or false, ${known('cidr_key')} and dialect "drac"`,
+  'exports.*.term_kd': `true or false, ${known('term_kd')} and dialect "drac"`,
+  'exports.*.rules': `an absolute path of a file with rules for tcprules(1), ${known('rules')}`,
+  'exports.*.interval': `a duration from "100ms" to "1m", ${known('interval')}`,
+  'exports.*.command': `a list of a program and its arguments, ${known('command')}`,
+  'exports.*.command.*': 'a text of 1 to 4096 characters',
+  'exports.*.command_stdin': `"none" or "list", ${known('command_stdin')}`,
   log: 'a table [log]',
-  'log.level': LOG_LEVELS.map((level) => `"${level}"`).join(', '),
+  'log.level': quoted(LOG_LEVELS),
 };
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -113,7 +142,15 @@ const rpc = z
   })
   .refine((value) => value.udp || value.tcp, { path: ['udp'], message: 'nothing to listen on' });
 
-const exported = z
+const MIN_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 60_000;
+const dialect = z.enum(dialectNames);
+const word = z
+  .string()
+  .max(4096)
+  .regex(/^[^\0]+$/);
+
+const exportedTable = z
   .strictObject({
     format: z.enum(formatNames),
     path,
@@ -122,6 +159,20 @@ const exported = z
       .default('0644')
       .transform((text) => parseInt(text, 8)),
     group: z.string().min(1).optional(),
+    dialect: z
+      .union([dialect.transform((one) => [one]), z.array(dialect).min(1)])
+      .refine((list) => new Set(list).size === list.length && (list.length === 1 || !list.includes('drac')))
+      .optional(),
+    value: z
+      .string()
+      .regex(/^[\x20-\x7e]{1,100}$/)
+      .optional(),
+    cidr_key: z.boolean().optional(),
+    term_kd: z.boolean().optional(),
+    rules: path.optional(),
+    interval: duration(MIN_INTERVAL_MS, MAX_INTERVAL_MS).optional(),
+    command: z.array(word).max(64).optional(),
+    command_stdin: z.enum(['none', 'list']).optional(),
   })
   .refine(({ format, path: file }) => file.endsWith(formats[format].suffix), {
     path: ['path'],
@@ -209,6 +260,34 @@ function areApart(list: readonly { readonly listen: readonly Place[] }[]): boole
     .map(placeText);
   return new Set(places).size === places.length;
 }
+
+/** The keys of a table that its format or dialect does not know: each is a mistake, not a wish to be passed over. */
+function misplaced(table: z.output<typeof exportedTable>): ExportKey[] {
+  const format: LiveMapFormat = formats[table.format];
+  const { dialects: some = ['postfix'], shared = false, keys = [] } = format;
+  const { dialect: chosen = [] } = table;
+  const unknown = (['value', 'rules', 'interval', 'command', 'command_stdin'] as const).filter(
+    (key) => table[key] !== undefined && !keys.includes(key),
+  );
+  const ofDrac = (['cidr_key', 'term_kd'] as const).filter(
+    (key) => table[key] !== undefined && !(keys.includes(key) && chosen[0] === 'drac'),
+  );
+  const unfit = chosen.some((name) => !some.includes(name)) || (chosen.length > 1 && !shared);
+  return [...(unfit ? (['dialect'] as const) : []), ...unknown, ...ofDrac];
+}
+
+const exported = exportedTable
+  .superRefine((table, context) => {
+    for (const key of misplaced(table)) context.addIssue({ code: 'custom', path: [key], message: 'unfit' });
+  })
+  .transform(({ dialect: chosen, cidr_key, term_kd, interval, command_stdin, ...rest }) => ({
+    ...rest,
+    dialects: chosen,
+    cidrKey: cidr_key,
+    termKd: term_kd,
+    intervalMs: interval,
+    commandStdin: command_stdin,
+  }));
 
 /** The schema, with the directory that state goes to when a path is not given. */
 export function configSchema(stateDirectory: string) {

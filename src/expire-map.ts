@@ -5,10 +5,11 @@
  * ever. This one-shot, run by a timer, writes each map anew from what the journal still holds alive.
  * While a daemon runs (it holds the journal's lock) it does nothing.
  *
- * Errors: Fault STORE, MAP, LIBRARY. A map that cannot be written is an error, so the timer shows it.
+ * Errors: Fault STORE, MAP, LIBRARY, CONFIG. A map that cannot be written is an error, so the timer shows
+ * it; the others are written all the same.
  */
 import type { Config } from './config.js';
-import { Fault } from './core/fault.js';
+import { Fault, toFault } from './core/fault.js';
 import { NeverGranted } from './core/never.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
@@ -38,15 +39,23 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
   const never = new NeverGranted({ networks: config.grants.never });
   never.setHosts(new HostAddresses().list());
   const grants = held.grants.filter(({ client, reporter }) => !never.refuses(client, reporter));
+  const faults: Fault[] = [];
   try {
     for (const { format, ...rest } of config.exports) {
       const options = { ...rest, clock, log, snapshot: () => grants };
       const map = exclusive(formats[format].create(options), options);
-      await map.open();
-      await map.close();
+      try {
+        await map.open();
+        await map.close();
+      } catch (error) {
+        faults.push(toFault(error, 'MAP'));
+      }
     }
-    log.info('maps: written from the journal', { grants: grants.length });
   } finally {
     release();
   }
+  const [first, ...others] = faults;
+  for (const { message } of others) log.error('map: cannot be written', { reason: message });
+  if (first !== undefined) throw first;
+  log.info('maps: written from the journal', { grants: grants.length });
 }

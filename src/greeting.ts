@@ -28,7 +28,6 @@ export function greeting(options: GreetingOptions): string {
     `  listening  ${options.addresses.join(', ')}: ${transports} port ${port}, ONC RPC program 900101`,
     `  rpcbind    ${options.rpcbind === 'registered' ? 'registered: POP3 servers find the port by themselves' : `${options.rpcbind}: clients must be told the port`}`,
   ];
-  const [first] = config.exports;
   for (const { format, path } of config.exports) lines.push(`  map        ${path} (${format})`);
   for (const place of options.lookups) lines.push(`  look-up    ${place}`);
   lines.push(
@@ -36,10 +35,8 @@ export function greeting(options: GreetingOptions): string {
     '  Try next, in another terminal:',
     `    node ${options.reporter} -p ${port} ${EXAMPLE_CLIENT}`,
   );
-  if (first !== undefined) {
-    const table = formats[first.format].table(first.path);
-    lines.push(`    /usr/sbin/postmap -q ${EXAMPLE_CLIENT} ${table}`);
-  }
+  const [table] = config.exports.flatMap(({ format, path }) => formats[format].table?.(path) ?? []);
+  if (table !== undefined) lines.push(`    /usr/sbin/postmap -q ${EXAMPLE_CLIENT} ${table}`);
   lines.push('', '  Stop with Ctrl-C.', '');
   return `${lines.join('\n')}\n`;
 }

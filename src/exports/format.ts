@@ -1,14 +1,41 @@
 /**
- * format - what a live map is: the allow-list as a file that a running MTA looks into
+ * format - what a map is: the allow-list as a file that a running MTA looks into
  *
- * A new format is a file beside this one that exports a LiveMapFormat, and a line in formats.ts.
+ * A live one is changed in place, and a change is done when readers see it. A snapshot is written anew as
+ * a whole: it takes a change at once and follows within its interval, so that no report waits for it.
+ *
+ * A new live format is a file beside this one that exports a LiveMapFormat, and a line in formats.ts; a
+ * new snapshot format is a Container, and a line in containers.ts.
  */
 import type { Grant } from '../core/grant.js';
 import type { LiveMap } from '../core/ledger.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
+import type { DialectName } from './dialect.js';
 
-export interface LiveMapOptions {
+/** What `[[exports]]` may say beyond format, path, mode and group; each format knows some of these. */
+export type ExportKey =
+  'dialect' | 'value' | 'cidr_key' | 'term_kd' | 'rules' | 'interval' | 'command' | 'command_stdin';
+
+/** How a snapshot is worded and published. A live map has none of this. */
+export interface PublicationOptions {
+  /** Who reads the file; default: the format's first. */
+  readonly dialects?: readonly DialectName[] | undefined;
+  /** Value of every key instead of the second at which the grant ends. */
+  readonly value?: string | undefined;
+  readonly cidrKey?: boolean | undefined;
+  readonly termKd?: boolean | undefined;
+  /** The file with the administrator's own tcprules. */
+  readonly rules?: string | undefined;
+  /** A change is in the file so long after it was made, or earlier. */
+  readonly intervalMs?: number | undefined;
+  /** A program with its arguments, run after each publication. */
+  readonly command?: readonly string[] | undefined;
+  /** What the program reads: nothing, or the list just published. */
+  readonly commandStdin?: 'none' | 'list' | undefined;
+}
+
+export interface LiveMapOptions extends PublicationOptions {
   /** The file that the MTA is told. Its directory should be writable by the daemon alone. */
   readonly path: string;
   /** Permission bits of the file, e.g. 0o644. */
@@ -39,7 +66,13 @@ export interface OpenLiveMap extends LiveMap {
 export interface LiveMapFormat {
   /** What the names of its files end in, because the MTA adds it to the name in its own configuration. */
   readonly suffix: string;
-  /** What `postmap -q KEY` and main.cf are told for the file at `path`. */
-  table(path: string): string;
+  /** What `postmap -q KEY` and main.cf are told for the file at `path`, when it is one for Postfix. */
+  readonly table?: ((path: string) => string) | undefined;
+  /** Which wordings it can have, the first being the default; without a list, that of Postfix. */
+  readonly dialects?: readonly DialectName[];
+  /** Whether programs of several dialects may share one file. */
+  readonly shared?: boolean;
+  /** What may be configured for it besides format, path, mode and group. */
+  readonly keys?: readonly ExportKey[];
   create(options: LiveMapOptions): OpenLiveMap;
 }

@@ -1,10 +1,30 @@
 /**
- * formats - every kind of live map, by the name the configuration calls it
+ * formats - every kind of map, by the name the configuration calls it
  */
+import type { Container } from './container.js';
+import { containers, type ContainerName } from './containers.js';
 import type { LiveMapFormat } from './format.js';
 import { lmdb } from './lmdb.js';
+import { Publisher } from './publisher.js';
 
-export const formats = { lmdb } as const satisfies Record<string, LiveMapFormat>;
+function published(name: ContainerName): LiveMapFormat {
+  const { suffix, tableType, dialects, shared, keys }: Container = containers[name];
+  const table = (file: string): string => `${tableType ?? ''}:${file.slice(0, file.length - suffix.length)}`;
+  return {
+    suffix,
+    table: tableType === undefined ? undefined : table,
+    dialects,
+    shared,
+    keys,
+    create: (options) => new Publisher(name, options),
+  };
+}
+
+const snapshots = Object.fromEntries(
+  (Object.keys(containers) as ContainerName[]).map((name) => [name, published(name)]),
+) as Record<ContainerName, LiveMapFormat>;
+
+export const formats = { lmdb, ...snapshots } as const satisfies Record<string, LiveMapFormat>;
 
 /** What `format` may say in the configuration. */
 export type FormatName = keyof typeof formats;

@@ -17,6 +17,9 @@
  *
  * Limits: processes that found an earlier file open keep it until they look at the name again (Postfix:
  * at the next connection). One daemon a path.
+ *
+ * Bugs: Postfix also looks for an IPv6 address cut at its last colons, so a key written with `::` is found
+ * for the longer addresses that begin with it. A socketmap look-up is exact.
  */
 import path from 'node:path';
 import { Fault, reasonOf, toFault } from '../core/fault.js';

@@ -91,7 +91,7 @@ level = "info"
     'dracd.toml: key grants.lifetime = "0s": must be a duration from "1s" to "7d", such as "30m"',
     'dracd.toml: key grants.max = 0: must be a whole number from 1 to 16000000',
     'dracd.toml: key grants.nevr = []: no such key; known here: lifetime, max, never',
-    'dracd.toml: key exports[0].format = "dbm": must be "lmdb"',
+    'dracd.toml: key exports[0].format = "dbm": must be "lmdb", "bdb", "cdb", "tcprules", "list"',
     'dracd.toml: key exports[0].mode = "0666": must be "0644", "0640", "0604" or "0600"',
     'dracd.toml: key lookups[0].kind = "tcp_table": must be "socketmap", "policy"',
     'dracd.toml: key lookups[0].listen[0] = "localhost:4799": must be an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
@@ -114,7 +114,7 @@ test.each([
     '[[exports]]\nformat = "lmdb"\npath = "/a.lmdb"\n[[exports]]\nformat = "lmdb"\npath = "/a.lmdb"',
     'key exports = ',
   ],
-  ['[[exports]]\nformat = "lmdb"\npath = "/a.db"', 'that ends as the MTA expects it (lmdb: .lmdb)'],
+  ['[[exports]]\nformat = "lmdb"\npath = "/a.db"', 'that ends as the MTA expects it (lmdb: .lmdb, '],
   [
     '[[exports]]\nformat = "lmdb"\npath = "a.lmdb"',
     'key exports[0].path = "a.lmdb": must be an absolute path',
@@ -220,6 +220,75 @@ grace = "10m"`;
     ],
   ])('%j', (text, message) => {
     expect(mistakes(text)).toEqual([expect.stringContaining(message)]);
+  });
+});
+
+describe('exports', () => {
+  const suffixes: Readonly<Record<string, string>> = { lmdb: '.lmdb', bdb: '.db', cdb: '.cdb' };
+  const table = (text: string): string => {
+    const format = /^format = "(\w+)"/.exec(text)?.[1] ?? '';
+    return `[[exports]]\npath = "/x${suffixes[format] ?? ''}"\n${text}`;
+  };
+
+  test('what a snapshot can be told', () => {
+    const text = table(`format = "bdb"
+dialect = ["postfix", "sendmail"]
+value = "OK"
+interval = "1500ms"
+command = ["makemap", "-v"]`);
+    expect(parse(text).exports).toEqual([
+      {
+        format: 'bdb',
+        path: '/x.db',
+        mode: 0o644,
+        dialects: ['postfix', 'sendmail'],
+        value: 'OK',
+        intervalMs: 1_500,
+        command: ['makemap', '-v'],
+      },
+    ]);
+    const drac = table('format = "bdb"\ndialect = "drac"\ncidr_key = true\nterm_kd = true');
+    expect(parse(drac).exports).toMatchObject([{ dialects: ['drac'], cidrKey: true, termKd: true }]);
+    const list = table('format = "list"\ncommand = ["smtpctl"]\ncommand_stdin = "list"');
+    expect(parse(list).exports).toMatchObject([{ format: 'list', commandStdin: 'list' }]);
+    const rules = table('format = "tcprules"\nrules = "/etc/tcp.smtp"');
+    expect(parse(rules).exports).toMatchObject([{ format: 'tcprules', rules: '/etc/tcp.smtp' }]);
+  });
+
+  test.each([
+    ['format = "lmdb"\ndialect = "postfix"', []],
+    ['format = "lmdb"\ndialect = "sendmail"', ['dialect']],
+    ['format = "lmdb"\ndialect = ["postfix", "sendmail"]', ['dialect']],
+    ['format = "lmdb"\ninterval = "1s"\ncommand = ["x"]\nvalue = "OK"', ['value', 'interval', 'command']],
+    ['format = "lmdb"\nterm_kd = true', ['term_kd']],
+    ['format = "bdb"\ndialect = ["postfix", "drac"]', ['dialect']],
+    ['format = "bdb"\ndialect = ["postfix", "postfix"]', ['dialect']],
+    ['format = "bdb"\ndialect = []', ['dialect']],
+    ['format = "bdb"\ncidr_key = true', ['cidr_key']],
+    ['format = "bdb"\ndialect = "exim"\nterm_kd = false', ['term_kd']],
+    ['format = "bdb"\ncommand_stdin = "list"', ['command_stdin']],
+    ['format = "bdb"\nrules = "/r"', ['rules']],
+    ['format = "cdb"\ndialect = "drac"', ['dialect']],
+    ['format = "tcprules"\ndialect = "postfix"\nvalue = "OK"', ['dialect', 'value']],
+    ['format = "list"\ndialect = ["exim", "postfix"]', ['dialect']],
+    ['format = "list"\ninterval = "99ms"', ['interval']],
+    ['format = "list"\ninterval = "61s"', ['interval']],
+    ['format = "list"\nvalue = "two\\nlines"', ['value']],
+    ['format = "list"\ncommand = "smtpctl update"', ['command']],
+  ])('%j: a mistake in %j', (text, keys) => {
+    const named = mistakes(table(text)).map((mistake) => /key exports\[0\]\.(\w+) = /.exec(mistake)?.[1]);
+    expect(named).toEqual(keys);
+  });
+
+  test('a key that the format does not know is told of with the formats that do', () => {
+    expect(mistakes(table('format = "lmdb"\ncommand = ["x"]'))).toEqual([
+      'dracd.toml: key exports[0].command = ["x"]: must be a list of a program and its arguments, for format "bdb", "cdb", "tcprules", "list" only',
+    ]);
+    expect(mistakes(table('format = "lmdb"\ndialect = "sendmail"'))).toEqual([
+      expect.stringContaining(
+        'must be one that the format knows (lmdb: "postfix"; bdb: "postfix", "sendmail"',
+      ),
+    ]);
   });
 });
 

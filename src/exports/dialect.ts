@@ -1,0 +1,191 @@
+/**
+ * dialect - the wording of the allow-list: under which keys a program looks for a client, and what it finds
+ *
+ *             IPv4 client   IPv6 client                                networks
+ *   postfix   192.0.2.7     2001:db8::6                                192.0.2 for /24; 2001:db8:1:2 for /64 (below)
+ *   sendmail  192.0.2.7     2001:db8:0:0:0:0:0:6                       none
+ *   exim      192.0.2.7     2001:db8::6 (a session)                    192.0.2.0/24 (net24-)
+ *                           2001:0db8:0000: ... :0006 (exim -bh)
+ *                           2001.0db8.0000. ... .0006 (net-)           2001.0db8.0001.0002. ... .0000/64 (net64-)
+ *   drac      192.0.2.7     2001:db8::6; with cidr_key and /32, /128   none
+ *
+ * No spelling of one client is a spelling of another, so programs may share a file.
+ *
+ * Postfix looks for the client's text, then for that text cut at its last dot or colon, again and again. So
+ * an IPv4 network of whole bytes and most IPv6 networks of whole groups can be said as keys that these
+ * searches meet for every client inside, and for none outside. The others cannot be said.
+ *
+ * Values: the second at which the grant ends, decimal, never a second too early; or a fixed text. Only
+ * Exim can compare it with the time.
+ *
+ * Limits: because of that cutting, the key of a client whose text has `::` is also met by clients with more
+ * groups behind it: 2001:db8:1:2::6 by 2001:db8:1:2::6:1, its neighbour in the same /64. The key of
+ * an IPv4 /8 ("10") is met by IPv6 clients in 10::/16, where nobody is given addresses.
+ */
+import { addressToBytes, type ClientAddress } from '../core/address.js';
+import { endSecond } from '../core/grant.js';
+
+/** What is exported of a grant. Of a network, `client` is the first address. */
+export interface Entry {
+  readonly client: ClientAddress;
+  /** How many bits of the address are meant: 32 or 128 for that address alone. */
+  readonly prefix: number;
+  /** Wall clock, epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** What the administrator chooses for one file. */
+export interface Wording {
+  readonly dialects: readonly DialectName[];
+  /** A fixed value instead of the second at which the grant ends. */
+  readonly value?: string | undefined;
+  /** DRAC's build option CIDR_KEY: keys end with /32 or /128. */
+  readonly cidrKey: boolean;
+  /** DRAC's build option TERM_KD: keys and values end with a NUL. */
+  readonly termKd: boolean;
+  /** The administrator's own tcprules, as text. */
+  readonly rules?: string | undefined;
+}
+
+/** What the entries of one file become. */
+export interface Words {
+  /** Whether each key and each value ends with a NUL: one form for the whole file. */
+  readonly terminated: boolean;
+  /** Records that do not depend on grants. */
+  readonly fixed: Iterable<readonly [key: string, value: string]>;
+  /** The entry's keys; undefined when this file has no words for it. */
+  keys(entry: Entry): readonly string[] | undefined;
+  value(key: string, entry: Entry): string;
+}
+
+const IPV4_BITS = 32;
+const IPV6_BITS = 128;
+const GROUP_BITS = 16;
+const GROUPS = IPV6_BITS / GROUP_BITS;
+const GROUP_DIGITS = 4;
+const MOST_TRAILING_ZEROS = 2;
+
+export function isIpv6({ client }: Entry): boolean {
+  return client.includes(':');
+}
+
+/** Whether an address alone is meant. */
+export function isExact(entry: Entry): boolean {
+  return entry.prefix === (isIpv6(entry) ? IPV6_BITS : IPV4_BITS);
+}
+
+/** An address, or a network with its length. */
+export function networkText(entry: Entry): string {
+  return isExact(entry) ? entry.client : `${entry.client}/${entry.prefix}`;
+}
+
+/** The second at which a grant is over. */
+export function secondOf({ expiresAt }: Entry): string {
+  return String(endSecond(expiresAt));
+}
+
+function groupsOf(entry: Entry): number[] {
+  const bytes = addressToBytes(entry.client);
+  return Array.from({ length: GROUPS }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
+}
+
+/** All eight groups, each with at least so many digits. */
+function spelled(entry: Entry, digits: number, separator: string): string {
+  return groupsOf(entry)
+    .map((group) => group.toString(16).padStart(digits, '0'))
+    .join(separator);
+}
+
+/** The leading bytes of an IPv4 network of whole bytes. */
+export function leadingBytes(entry: Entry): readonly string[] | undefined {
+  const { client, prefix } = entry;
+  return prefix > 0 && prefix % 8 === 0 ? client.split('.').slice(0, prefix / 8) : undefined;
+}
+
+/**
+ * What Postfix meets on its way from the text of each client in an IPv6 network, and of no other: the
+ * network's groups, and, when it ends with zero groups, those before them with the colon of a `::`. A
+ * `::` inside or of more groups hides how many there were: such a network has no keys of its own.
+ */
+function postfixIpv6Network(entry: Entry): readonly string[] | undefined {
+  if (entry.prefix === 0 || entry.prefix % GROUP_BITS !== 0) return undefined;
+  const groups = groupsOf(entry).slice(0, entry.prefix / GROUP_BITS);
+  const before = groups.slice(0, groups.findLastIndex((group) => group !== 0) + 1);
+  const zeros = groups.length - before.length;
+  const hidden = before.some((group, i) => group === 0 && (i === 0 || before[i - 1] === 0));
+  if (hidden || before.length === 0 || zeros > MOST_TRAILING_ZEROS) return undefined;
+  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
+  return zeros === 0 ? [hex(groups)] : [hex(groups), `${hex(before)}:`];
+}
+
+function postfixKeys(entry: Entry): readonly string[] | undefined {
+  if (isExact(entry)) return [entry.client];
+  if (isIpv6(entry)) return postfixIpv6Network(entry);
+  const bytes = leadingBytes(entry);
+  return bytes === undefined ? undefined : [bytes.join('.')];
+}
+
+function sendmailKeys(entry: Entry): readonly string[] | undefined {
+  if (!isExact(entry)) return undefined;
+  return [isIpv6(entry) ? spelled(entry, 1, ':') : entry.client];
+}
+
+function eximKeys(entry: Entry): readonly string[] {
+  const network = isExact(entry) ? '' : `/${entry.prefix}`;
+  if (!isIpv6(entry)) return [`${entry.client}${network}`];
+  const dotted = `${spelled(entry, GROUP_DIGITS, '.')}${network}`;
+  return network === '' ? [entry.client, spelled(entry, GROUP_DIGITS, ':'), dotted] : [dotted];
+}
+
+function dracKeys(entry: Entry, { cidrKey }: Wording): readonly string[] | undefined {
+  if (!isExact(entry)) return undefined;
+  return [cidrKey ? `${entry.client}/${entry.prefix}` : entry.client];
+}
+
+interface Dialect {
+  /** Whether keys and values end with a NUL where the file allows for either. */
+  terminated(wording: Wording): boolean;
+  keys(entry: Entry, wording: Wording): readonly string[] | undefined;
+}
+
+/** Debian's postmap, and so its Postfix and Exim, end everything with a NUL; Sendmail reads both forms. */
+const always = (): boolean => true;
+
+/** Every wording, by the name the configuration calls it. */
+export const dialects = {
+  postfix: { terminated: always, keys: postfixKeys },
+  sendmail: { terminated: always, keys: sendmailKeys },
+  exim: { terminated: always, keys: eximKeys },
+  drac: { terminated: ({ termKd }) => termKd, keys: dracKeys },
+} as const satisfies Record<string, Dialect>;
+
+/** What `dialect` may say in the configuration. */
+export type DialectName = keyof typeof dialects;
+
+/** The keys of an entry for all who share the file; undefined when one of them has none. */
+function keysOf(entry: Entry, wording: Wording): readonly string[] | undefined {
+  const [first, ...others] = wording.dialects;
+  if (first === undefined) return undefined;
+  const keys = dialects[first].keys(entry, wording);
+  if (others.length === 0 || keys === undefined) return keys;
+  const all = new Set(keys);
+  for (const name of others) {
+    const more = dialects[name].keys(entry, wording);
+    if (more === undefined) return undefined;
+    for (const key of more) all.add(key);
+  }
+  return [...all];
+}
+
+const nothing: readonly (readonly [string, string])[] = [];
+
+/** The words of a file with keys and values; `mayTerminate` when its readers may expect NULs. */
+export function keyedWords(wording: Wording, { mayTerminate }: { mayTerminate: boolean }): Words {
+  const { value } = wording;
+  return {
+    terminated: mayTerminate && wording.dialects.some((name) => dialects[name].terminated(wording)),
+    fixed: nothing,
+    keys: (entry) => keysOf(entry, wording),
+    value: value === undefined ? (_, entry) => secondOf(entry) : () => value,
+  };
+}
