@@ -67,7 +67,7 @@ const ended: [LookupKind, string, string][] = [
   ['socketmap', 'no length', ':relay 192.0.2.7,'],
   ['socketmap', 'HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
   ['socketmap', 'TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-  ['policy', '16 KiB and a byte', ofPolicy('x'.repeat(16_384 - 31) + '=')],
+  ['policy', '16 KiB and a byte', ofPolicy('x'.repeat(16_384 - 30) + '=')],
   ['policy', 'a value of 1 MiB', ofPolicy(`sender=${'x'.repeat(MEBIBYTE)}`)],
   ['policy', 'a name without end', 'x'.repeat(MEBIBYTE)],
   ['policy', '101 attributes', ofPolicy('x=\n'.repeat(99) + 'x=')],
