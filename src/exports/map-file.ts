@@ -23,7 +23,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readdirSync,
   statSync,
   unlinkSync,
@@ -33,6 +32,7 @@ import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import { tryLockFile } from '../runtime/file-lock.js';
+import { GROUP_FILE, groupId } from '../runtime/groups.js';
 import type { Log } from '../runtime/log.js';
 import { cureOf } from './cure.js';
 
@@ -51,7 +51,6 @@ export interface Attributes {
 
 const SUFFIX = '.building';
 const RANDOM_BYTES = 8;
-const GROUP_FILE = '/etc/group';
 const DIRECTORY_MODE = 0o755;
 const OTHERS_MAY_WRITE = 0o022;
 const ROOT = 0;
@@ -67,23 +66,18 @@ function faultOf(what: string, thrown: unknown): Fault {
   return new Fault('MAP', `${what}: ${reasonOf(thrown)}${cureOf(codeOf(thrown))}`, thrown);
 }
 
-function groupId(name: string): number {
-  const line = readFileSync(GROUP_FILE, 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${name}:`));
-  const gid = line?.split(':')[2];
-  if (gid === undefined || !/^\d+$/.test(gid)) {
-    throw new Fault(
-      'MAP',
-      `group ${name} is not in ${GROUP_FILE}: create it (groupadd ${name}) or name another`,
-    );
-  }
-  return Number(gid);
+function existingGroup(name: string): number {
+  const gid = groupId(name);
+  if (gid !== undefined) return gid;
+  throw new Fault(
+    'MAP',
+    `group ${name} is not in ${GROUP_FILE}: create it (groupadd ${name}) or name another`,
+  );
 }
 
 /** The owner and mode that the file is to have. Throws Fault MAP for a group that does not exist. */
 function wantedAttributes(target: MapTarget): Attributes {
-  const gid = target.group === undefined ? process.getegid?.() : groupId(target.group);
+  const gid = target.group === undefined ? process.getegid?.() : existingGroup(target.group);
   return { uid: process.geteuid?.() ?? ROOT, gid: gid ?? ROOT, mode: target.mode };
 }
 

@@ -58,6 +58,8 @@ export class Connection<Question> {
   /** The peer has broken the protocol. */
   #senseless = false;
   #lastQuestion: number;
+  /** The peer has closed its side. */
+  #halfClosed = false;
   /** Since when a question has been incomplete, and since when answers have not been taken. */
   #partialSince: number | undefined;
   #stalledSince: number | undefined;
@@ -72,7 +74,9 @@ export class Connection<Question> {
       this.#step();
     });
     socket.on('end', () => {
-      this.finish();
+      this.#halfClosed = true;
+      // It comes while we pause, too: what has been read and not yet answered is answered first.
+      if (this.#ahead.length === 0) this.finish();
     });
     socket.on('drain', () => {
       this.#stalledSince = undefined;
@@ -149,6 +153,10 @@ export class Connection<Question> {
     const stalled = this.#stalledSince !== undefined;
     const ahead = this.#ahead.length > 0 ? this.#aheadBytes : 0;
     if (ahead === 0) this.#ahead = NOTHING;
+    if (ahead === 0 && this.#halfClosed) {
+      this.finish();
+      return;
+    }
     const held = ahead + (stalled ? this.#socket.writableLength : 0);
     const { hold, later } = this.#options;
     const more = held - this.#held;

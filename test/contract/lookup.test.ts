@@ -139,6 +139,16 @@ describe.each(Object.keys(lookups) as LookupKind[])('%s', (kind) => {
     expect(await asker.answer()).toBeUndefined();
   });
 
+  test('who has asked much at once and closed its side gets every answer, more than one step of them', async () => {
+    const { doors } = await started(['127.0.0.1:0']);
+    for (let time = 0; time < 5; time += 1) {
+      const asker = await open(doors[0] ?? '');
+      asker.socket.end(Buffer.concat(Array.from({ length: 300 }, () => protocol.question('192.0.2.7'))));
+      for (let n = 0; n < 300; n += 1) expect(await asker.heard()).toBe('permitted');
+      expect(await asker.answer()).toBeUndefined();
+    }
+  });
+
   test('who breaks the protocol gets the answers it is owed and then the end; others go on', async () => {
     const { doors, counters } = await started();
     const [door = ''] = doors;

@@ -3,31 +3,16 @@
  *
  * A file that such a program cannot read, or complains of, is an error and not an empty map.
  */
-import { copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { FormatName } from '../../src/exports/formats.js';
-import { mustRun, newDirectory, run } from './processes.js';
+import { configurationDirectory } from './postmap.js';
+import { mustRun, run } from './processes.js';
 
 export interface MapReader {
   /** What the file's name ends with: Postfix's tables are named without it. */
   readonly suffix: string;
   lookup(file: string, key: string): Promise<string | undefined>;
   dump(file: string): Promise<Map<string, string>>;
-}
-
-let configuration: string | undefined;
-
-/** A directory with the least that postmap asks for. */
-function configurationDirectory(): string {
-  if (configuration === undefined) {
-    configuration = newDirectory('postmap');
-    const main = path.join(configuration, 'main.cf');
-    writeFileSync(main, 'compatibility_level = 3.6\n');
-    // Postfix waits two seconds before it reads a file that has just been written.
-    utimesSync(main, 1, 1);
-    copyFileSync('/etc/postfix/dynamicmaps.cf', path.join(configuration, 'dynamicmaps.cf'));
-  }
-  return configuration;
 }
 
 /** "btree:/x/relay" of btree and "/x/relay.db". */

@@ -12,7 +12,7 @@ import type { Ended } from './processes.js';
 let configuration: string | undefined;
 
 /** A directory with the least that postmap asks for. */
-function configurationDirectory(): string {
+export function configurationDirectory(): string {
   if (configuration === undefined) {
     configuration = newDirectory('postmap');
     const main = path.join(configuration, 'main.cf');
