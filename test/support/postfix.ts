@@ -8,6 +8,7 @@ import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFile
 import { connect, isIPv6 } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
+import { blocks } from './page.js';
 import { ROOT, freePort, mustRun, newDirectory, run, until } from './processes.js';
 
 /** A recipient of the Postfix's own domain: inbound mail. */
@@ -26,10 +27,10 @@ export function recipe(
   section: string,
   names: Readonly<Record<string, string>>,
 ): { readonly toml: string; readonly mainCf: string } {
-  const page = readFileSync(path.join(ROOT, 'docs/postfix.md'), 'utf8');
-  const text = page.split(/^## /m).find((one) => one.startsWith(`${section}\n`)) ?? '';
-  const toml = /^```toml\n([^`]*)```$/m.exec(text)?.[1] ?? '';
-  const mainCf = /^smtpd_relay_restrictions =\n((?: +.*\n)+)/m.exec(text)?.[1] ?? '';
+  const found = blocks('docs/postfix.md', section);
+  const toml = found.find(({ language }) => language === 'toml')?.text ?? '';
+  const mainCf =
+    /^smtpd_relay_restrictions =\n((?: +.*\n)+)/m.exec(found.map(({ text }) => text).join('\n'))?.[1] ?? '';
   if (toml === '' || mainCf === '') throw new Error(`docs/postfix.md has no recipe in "${section}"`);
   const replaced = (recipeText: string): string =>
     Object.entries(names).reduce((all, [name, instead]) => {
