@@ -7,8 +7,10 @@
 import { normalize } from 'node:path';
 import { z } from 'zod';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
-import { parseAddress } from './core/address.js';
-import { parseNetwork } from './core/network.js';
+import { IPV4_BYTES, parseAddress } from './core/address.js';
+import { WIDE_IPV4, WIDE_IPV6 } from './core/coverage.js';
+import { isUnfit } from './core/never.js';
+import { type Network, parseNetwork, prefixLength } from './core/network.js';
 import { dialects, type DialectName } from './exports/dialect.js';
 import type { ExportKey, LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
@@ -58,6 +60,16 @@ export const allowed: Readonly<Record<string, string>> = {
   'grants.max': 'a whole number from 1 to 16000000',
   'grants.never': 'a list of addresses and networks',
   'grants.never.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
+  'grants.always':
+    "a list of the site's own networks, none of which are of no use to clients (loopback, multicast, 6to4, NAT64, Teredo, ...), or wholly in grants.never",
+  'grants.always.*': 'an address or network without host bits, IPv4 of at least /8, IPv6 of at least /19',
+  'grants.ipv6_prefix': "128 (a lease covers the client's address) or 64 (its /64)",
+  'grants.ipv4_prefix': "32 (a lease covers the client's address) or 24 (its /24)",
+  'grants.access_networks': 'a list of networks in which a lease covers a /64 (IPv6) or a /24 (IPv4)',
+  'grants.access_networks.*': 'a network without host bits, IPv4 of at most /24, IPv6 of at most /64',
+  'grants.hosting_networks': "a list of networks in which a lease covers the client's address alone",
+  'grants.hosting_networks.*':
+    'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
   store: 'a table [store]',
   'store.directory': 'an absolute path of a directory that only the daemon writes',
   'store.durability': '"disk" or "memory"',
@@ -120,6 +132,32 @@ const network = z.string().transform((text, context) => {
   if (parsed !== undefined && !parsed.hostBits) return parsed;
   context.addIssue({ code: 'custom', message: parsed === undefined ? 'not a network' : 'host bits are set' });
   return z.NEVER;
+});
+
+/** Larger ones are no site's own: a slip of the pen would let a good part of the Internet relay. */
+const MIN_SITE_IPV4 = 8;
+const MIN_SITE_IPV6 = 19;
+
+const isIpv4 = ({ base }: Network): boolean => base.length === IPV4_BYTES;
+
+const siteNetwork = network.refine(
+  (one) => prefixLength(one) >= (isIpv4(one) ? MIN_SITE_IPV4 : MIN_SITE_IPV6) && !isUnfit(one),
+  { message: 'no network of a site' },
+);
+
+const accessNetwork = network.refine((one) => prefixLength(one) <= (isIpv4(one) ? WIDE_IPV4 : WIDE_IPV6), {
+  message: 'smaller than what a lease covers',
+});
+
+const grants = z.strictObject({
+  lifetime: duration(MIN_LIFETIME_MS, MAX_LIFETIME_MS).prefault('30m'),
+  max: z.int().min(1).max(16_000_000).default(1_000_000),
+  never: z.array(network).max(100_000).default([]),
+  always: z.array(siteNetwork).max(1_000).default([]),
+  ipv6_prefix: z.literal([128, WIDE_IPV6]).default(128),
+  ipv4_prefix: z.literal([32, WIDE_IPV4]).default(32),
+  access_networks: z.array(accessNetwork).max(10_000).default([]),
+  hosting_networks: z.array(network).max(100_000).default([]),
 });
 
 const path = z
@@ -299,13 +337,7 @@ export function configSchema(stateDirectory: string) {
         allow_file: path.default('/etc/mail/dracd.allow'),
       })
       .prefault({}),
-    grants: z
-      .strictObject({
-        lifetime: duration(MIN_LIFETIME_MS, MAX_LIFETIME_MS).prefault('30m'),
-        max: z.int().min(1).max(16_000_000).default(1_000_000),
-        never: z.array(network).max(100_000).default([]),
-      })
-      .prefault({}),
+    grants: grants.prefault({}),
     store: z
       .strictObject({
         directory: path.default(`${stateDirectory}/journal`),

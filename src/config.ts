@@ -9,6 +9,7 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
+import { conflicts } from './config-conflicts.js';
 import { allowed, type Config, configSchema } from './config-schema.js';
 import { Fault, reasonOf } from './core/fault.js';
 import { readSmallFile } from './runtime/read-file.js';
@@ -39,7 +40,7 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): string {
 function knownKeysUnder(pattern: string): string {
   const prefix = pattern === '' ? '' : `${pattern}.`;
   const keys = Object.keys(allowed).filter(
-    (key) => key.startsWith(prefix) && /^[a-z_]+$/.test(key.slice(prefix.length)),
+    (key) => key.startsWith(prefix) && /^[a-z0-9_]+$/.test(key.slice(prefix.length)),
   );
   return keys.map((key) => key.slice(prefix.length)).join(', ');
 }
@@ -70,8 +71,12 @@ export function parseConfig(text: string, file: string, stateDirectory: string):
     throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error)}`, error);
   }
   const result = configSchema(stateDirectory).safeParse(root);
-  if (result.success) return result.data;
-  const mistakes = result.error.issues.flatMap((issue) => describe(issue, root));
+  const mistakes = result.success
+    ? conflicts(result.data).map(
+        ({ path, problem }) => `key ${keyName(path)} = ${valueAt(root, path)}: ${problem}`,
+      )
+    : result.error.issues.flatMap((issue) => describe(issue, root));
+  if (result.success && mistakes.length === 0) return result.data;
   throw new Fault('CONFIG', mistakes.map((mistake) => `${file}: ${mistake}`).join('\n'));
 }
 

@@ -7,13 +7,12 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
-import type { Grant } from './core/grant.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
-import { NeverGranted } from './core/never.js';
-import { Reporters } from './core/reporters.js';
+import type { Permission } from './core/subject.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
+import { type GrantRules, grantRules } from './grant-rules.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
@@ -52,8 +51,7 @@ type RpcIntake = ReturnType<(typeof intakes)['rpc']>;
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #lifecycle: Lifecycle;
-  readonly #reporters = new Reporters();
-  readonly #never: NeverGranted;
+  readonly #rules: GrantRules;
   readonly #host = new HostAddresses();
   readonly #counters = new Counters();
   #config: Config;
@@ -76,7 +74,7 @@ export class Daemon {
     this.#options = options;
     this.#config = options.config;
     this.#lifecycle = new Lifecycle(options.clock, options.log);
-    this.#never = new NeverGranted({ networks: options.config.grants.never });
+    this.#rules = grantRules(options.config);
   }
 
   async #start(): Promise<void> {
@@ -96,7 +94,7 @@ export class Daemon {
     });
     this.#lifecycle.onStop('journal', () => journal.close());
 
-    const snapshot = (): Iterable<Grant> => ledger.grants();
+    const snapshot = (): Iterable<Permission> => ledger.permissions();
     const maps = new LiveMaps(
       config.exports.map(({ format, ...rest }) =>
         exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
@@ -106,8 +104,7 @@ export class Daemon {
       store: journal,
       map: maps,
       clock,
-      reporters: this.#reporters,
-      never: this.#never,
+      ...this.#rules,
       alarms: this.#alarms(),
       lifetimeMs: config.grants.lifetime,
       max: config.grants.max,
@@ -164,7 +161,7 @@ export class Daemon {
     const intake = intakes.rpc({
       ...config.rpc,
       authorizer: ledger,
-      believes: (address) => this.#reporters.believes(address),
+      believes: (address) => this.#rules.reporters.believes(address),
       host: this.#host,
       counters: this.#counters,
       clock,
@@ -204,8 +201,13 @@ export class Daemon {
   }
 
   #readReporters(config: Config): void {
-    this.#reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
-    this.#never.setHosts([...this.#host.list(), ...this.#reporters.singleHosts()]);
+    this.#rules.reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
+    this.#setHosts();
+  }
+
+  /** The hosts that are never granted. */
+  #setHosts(): void {
+    this.#rules.never.setHosts([...this.#host.list(), ...this.#rules.reporters.singleHosts()]);
   }
 
   #hostChanged(): void {
@@ -213,7 +215,7 @@ export class Daemon {
       this.#readReporters(this.#config);
     } catch (error) {
       this.#options.log.error('reporters: kept as they were', { error: String(error) });
-      this.#never.setHosts([...this.#host.list(), ...this.#reporters.singleHosts()]);
+      this.#setHosts();
     }
   }
 

@@ -10,10 +10,13 @@
  */
 import type { Config } from './config.js';
 import { Fault, toFault } from './core/fault.js';
-import { NeverGranted } from './core/never.js';
+import type { Grant } from './core/grant.js';
+import { Ledger } from './core/ledger.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
+import { grantRules } from './grant-rules.js';
 import { HostAddresses } from './intake/host-addresses.js';
+import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
 import { readJournal } from './store/journal.js';
@@ -22,6 +25,38 @@ export interface ExpireMapsOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+const nothing = (): void => undefined;
+
+/** What a daemon would have said of these grants: a ledger that takes no new ones. */
+function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Grant[]): Ledger {
+  const rules = grantRules(config);
+  const own = new HostAddresses().list();
+  rules.reporters.replace(readReporters(config.reporters, own, log));
+  rules.never.setHosts([...own, ...rules.reporters.singleHosts()]);
+  const down = 'no daemon runs';
+  const ledger = new Ledger({
+    store: {
+      commit: (_, done) => {
+        done(new Fault('STORE', down));
+      },
+      degraded: down,
+    },
+    map: {
+      apply: (_, done) => {
+        done();
+      },
+    },
+    clock,
+    ...rules,
+    alarms: { full: nothing, roomAgain: nothing, clockJumped: nothing },
+    lifetimeMs: config.grants.lifetime,
+    max: config.grants.max,
+    pastMs: 0,
+  });
+  ledger.restore(grants);
+  return ledger;
 }
 
 export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Promise<void> {
@@ -36,13 +71,11 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
     throw error;
   }
   const { release } = held;
-  const never = new NeverGranted({ networks: config.grants.never });
-  never.setHosts(new HostAddresses().list());
-  const grants = held.grants.filter(({ client, reporter }) => !never.refuses(client, reporter));
+  const ledger = ledgerOf({ config, clock, log }, held.grants);
   const faults: Fault[] = [];
   try {
     for (const { format, ...rest } of config.exports) {
-      const options = { ...rest, clock, log, snapshot: () => grants };
+      const options = { ...rest, clock, log, snapshot: () => ledger.permissions() };
       const map = exclusive(formats[format].create(options), options);
       try {
         await map.open();
@@ -57,5 +90,5 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
   const [first, ...others] = faults;
   for (const { message } of others) log.error('map: cannot be written', { reason: message });
   if (first !== undefined) throw first;
-  log.info('maps: written from the journal', { grants: grants.length });
+  log.info('maps: written from the journal', { grants: ledger.size });
 }

@@ -8,14 +8,14 @@
  * neighbours: memory is a row of generations, each a share of the time and of the number, and the oldest goes
  * as a whole. With a past of 0 nothing is kept.
  */
-import type { ClientAddress } from './address.js';
+import type { Subject } from './subject.js';
 
 export const ENDED_MAX = 131_072;
 const GENERATIONS = 8;
 
 interface Generation {
   readonly began: number;
-  readonly endings: Map<ClientAddress, number>;
+  readonly endings: Map<Subject, number>;
   /** The last ending that it holds. */
   last: number;
 }
@@ -36,18 +36,18 @@ export class Ended {
     return this.#generations.reduce((sum, { endings }) => sum + endings.size, 0);
   }
 
-  /** Remembers that this client's grant ended at `endedAt`. Times are steady milliseconds. */
-  remember(client: ClientAddress, endedAt: number): void {
+  /** Remembers that this subject's grant ended at `endedAt`. Times are steady milliseconds. */
+  remember(subject: Subject, endedAt: number): void {
     if (this.#pastMs <= 0) return;
     const generation = this.#current(endedAt);
-    generation.endings.set(client, endedAt);
+    generation.endings.set(subject, endedAt);
     generation.last = Math.max(generation.last, endedAt);
   }
 
-  /** When this client's last grant ended, if that was within the past. */
-  of(client: ClientAddress, now: number): number | undefined {
+  /** When this subject's last grant ended, if that was within the past. */
+  of(subject: Subject, now: number): number | undefined {
     for (const { endings } of this.#generations) {
-      const endedAt = endings.get(client);
+      const endedAt = endings.get(subject);
       if (endedAt !== undefined) return now - endedAt <= this.#pastMs ? endedAt : undefined;
     }
     return undefined;
@@ -63,7 +63,7 @@ export class Ended {
     const room = newest !== undefined && newest.endings.size < Math.ceil(this.#max / GENERATIONS);
     // One share less than there are generations, so that the oldest is over before it must go.
     if (room && now - newest.began < this.#pastMs / (GENERATIONS - 1)) return newest;
-    const generation = { began: now, endings: new Map<ClientAddress, number>(), last: now };
+    const generation = { began: now, endings: new Map<Subject, number>(), last: now };
     this.#generations.unshift(generation);
     if (this.#generations.length > GENERATIONS) this.#generations.pop();
     return generation;

@@ -1,6 +1,9 @@
 /**
  * grant-table - the live grants in columns, each at a place that it keeps while it lives
  *
+ * A grant is found by its subject: the client's address, or the network that its lease covers, whose client
+ * is then kept beside.
+ *
  * An object and a text for each of a million grants take three times the memory, and looking for one of them
  * by its text takes twice the time: a client's number (IPv4) is looked up instead, and its text made when asked
  * for. Nothing is moved as a whole when the table grows or shrinks, which would hold up the event loop for
@@ -10,9 +13,10 @@
  */
 import { type ClientAddress, addressToNumber, numberToAddress } from './address.js';
 import type { Grant } from './grant.js';
+import { isNetwork, type Subject } from './subject.js';
 
 /** An IPv4 address as a signed 32-bit number; any other as it is. */
-type Key = number | ClientAddress;
+type Key = number | Subject;
 
 /** No place. */
 export const NOWHERE = -1;
@@ -33,8 +37,8 @@ class Chunk {
   readonly ends = new Float64Array(CHUNK);
 }
 
-function keyOf(client: ClientAddress): Key {
-  return addressToNumber(client) ?? client;
+function keyOf(subject: Subject): Key {
+  return isNetwork(subject) ? subject : (addressToNumber(subject) ?? subject);
 }
 
 function shardOf(key: Key): number {
@@ -48,41 +52,45 @@ export class GrantTable {
   readonly #shards = Array.from({ length: SHARDS }, () => new Map<Key, number>());
   readonly #chunks: Chunk[] = [];
   readonly #free: number[] = [];
+  /** Who was reported, of the grants that cover more than an address. */
+  readonly #clients = new Map<number, ClientAddress>();
   #places = 0;
 
   get size(): number {
     return this.#places - this.#free.length;
   }
 
-  /** Where the client's grant is, or NOWHERE. */
-  find(client: ClientAddress): number {
-    const key = keyOf(client);
+  /** Where the subject's grant is, or NOWHERE. */
+  find(subject: Subject): number {
+    const key = keyOf(subject);
     return (this.#shards[shardOf(key)] as Map<Key, number>).get(key) ?? NOWHERE;
   }
 
-  /** Whether the grant at a place is this client's. */
-  isAt(place: number, client: ClientAddress): boolean {
-    return place !== NOWHERE && this.#chunkOf(place).keys[place & (CHUNK - 1)] === keyOf(client);
+  /** Whether the grant at a place is this subject's. */
+  isAt(place: number, subject: Subject): boolean {
+    return place !== NOWHERE && this.#chunkOf(place).keys[place & (CHUNK - 1)] === keyOf(subject);
   }
 
-  /** Adds the grant of a client that has none; answers its place. */
-  add(grant: Grant, deadline: number): number {
+  /** Adds the grant of a subject that has none; answers its place. */
+  add(subject: Subject, grant: Grant, deadline: number): number {
     const place = this.#free.pop() ?? this.#places++;
     if (place >> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Chunk());
-    const key = keyOf(grant.client);
+    const key = keyOf(subject);
     this.#chunkOf(place).keys[place & (CHUNK - 1)] = key;
     (this.#shards[shardOf(key)] as Map<Key, number>).set(key, place);
     this.set(place, grant, deadline);
     return place;
   }
 
-  /** Replaces all but the client. */
-  set(place: number, grant: Omit<Grant, 'client'>, deadline: number): void {
+  /** Replaces all but the subject. */
+  set(place: number, grant: Grant, deadline: number): void {
     const chunk = this.#chunkOf(place);
     const at = place & (CHUNK - 1);
     chunk.reporters[at] = grant.reporter;
     chunk.deadlines[at] = deadline;
     chunk.ends[at] = grant.expiresAt;
+    const key = chunk.keys[at] as Key;
+    if (typeof key !== 'number' && key !== grant.client) this.#clients.set(place, grant.client);
   }
 
   remove(place: number): void {
@@ -90,6 +98,7 @@ export class GrantTable {
     const key = chunk.keys[place & (CHUNK - 1)] as Key;
     (this.#shards[shardOf(key)] as Map<Key, number>).delete(key);
     chunk.keys[place & (CHUNK - 1)] = undefined;
+    this.#clients.delete(place);
     this.#free.push(place);
   }
 
@@ -101,14 +110,16 @@ export class GrantTable {
     return this.#chunkOf(place).ends[place & (CHUNK - 1)] as number;
   }
 
-  clientAt(place: number): ClientAddress {
+  subjectAt(place: number): Subject {
     const key = this.#chunkOf(place).keys[place & (CHUNK - 1)] as Key;
     return typeof key === 'number' ? numberToAddress(key) : key;
   }
 
   grantAt(place: number): Grant {
     const reporter = this.#chunkOf(place).reporters[place & (CHUNK - 1)] as ClientAddress;
-    return { client: this.clientAt(place), reporter, expiresAt: this.expiresAt(place) };
+    // A subject without a client beside it is its client.
+    const client = this.#clients.get(place) ?? (this.subjectAt(place) as ClientAddress);
+    return { client, reporter, expiresAt: this.expiresAt(place) };
   }
 
   /** Safe to step through while the table changes: what comes meanwhile may be among them or not. */

@@ -6,8 +6,8 @@
  * its outcome. Reports that come while a group is being written form the next group, so the disk is
  * waited for once a group and never twice at a time.
  *
- * Expiry: every grant stands once in a slot of a quarter second. A sweep visits only slots whose time
- * is over and removes at most SWEEP_STEP grants before it lets other work run.
+ * Expiry: a sweep visits only grants whose time may be over (expiry-index) and removes at most SWEEP_STEP
+ * before it lets other work run.
  *
  * A jump of the wall clock makes what is stored wrong (it is stored as the wall clock's time), so all live
  * grants are then written again, REWRITE_STEP with each group.
@@ -16,14 +16,18 @@
  * beyond fail at once; a group holds at most MAX_GROUP.
  */
 import type { ClientAddress } from './address.js';
+import type { Coverage } from './coverage.js';
+import { Entry } from './entry.js';
 import { Ended } from './ended.js';
+import { ExpiryIndex } from './expiry-index.js';
 import type { Fault } from './fault.js';
-import type { Grant } from './grant.js';
+import { endSecond, type Grant, leaseEnd } from './grant.js';
 import { GrantTable, NOWHERE } from './grant-table.js';
 import type { NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
-import { endSecond, leaseEnd } from './grant.js';
+import { FOREVER, type SiteNetworks } from './site.js';
 import { type Clocks, SteadyTime } from './steady.js';
+import { isNetwork, type Permission, type Subject } from './subject.js';
 
 /**
  * What the ledger says to whoever asks about a client. Times are wall clock, epoch milliseconds; endedAt is
@@ -53,8 +57,8 @@ export interface GrantStore {
 }
 
 export interface MapChange {
-  readonly put: readonly Grant[];
-  readonly remove: readonly ClientAddress[];
+  readonly put: readonly Permission[];
+  readonly remove: readonly Subject[];
 }
 
 export interface LiveMap {
@@ -79,6 +83,10 @@ export interface LedgerOptions {
   readonly clock: LedgerClock;
   readonly reporters: Reporters;
   readonly never: NeverGranted;
+  /** What relays without a grant. */
+  readonly site: SiteNetworks;
+  /** How much a lease covers. */
+  readonly coverage: Coverage;
   readonly alarms: LedgerAlarms;
   readonly lifetimeMs: number;
   readonly max: number;
@@ -90,39 +98,17 @@ export const MAX_WAITING = 16_384;
 export const MAX_GROUP = 2_048;
 export const SWEEP_STEP = 250;
 export const REWRITE_STEP = 1_000;
-const SLOT_MS = 250;
-
-/** A grant on its way into the table. */
-class Entry implements Grant {
-  readonly client: ClientAddress;
-  readonly reporter: ClientAddress;
-  readonly expiresAt: number;
-  /** The steady time at which it ends. */
-  readonly deadline: number;
-  /** Where the client's grant was when it was looked for. */
-  readonly place: number;
-
-  constructor(
-    of: { client: ClientAddress; reporter: ClientAddress; place: number },
-    deadline: number,
-    toWall: number,
-  ) {
-    this.client = of.client;
-    this.reporter = of.reporter;
-    this.place = of.place;
-    this.deadline = deadline;
-    this.expiresAt = Math.round(deadline + toWall);
-  }
-}
 
 /** A report that waits for the disk. `place` saves looking again, which is what many grants make dear. */
 interface Waiting {
   readonly report: Report;
+  readonly subject: Subject;
   readonly place: number;
 }
 
 const NOT_PERMITTED: Verdict = { verdict: 'not' };
 const UNKNOWN: Verdict = { verdict: 'unknown' };
+const PERMITTED_FOREVER: Verdict = { verdict: 'permitted', expiresAt: FOREVER };
 
 const ignore = (): void => undefined;
 
@@ -130,10 +116,8 @@ export class Ledger {
   readonly #options: LedgerOptions;
   readonly #time: SteadyTime;
   readonly #table = new GrantTable();
-  /** Places of grants by the slot in which they may end. */
-  readonly #slots = new Map<number, number[]>();
+  readonly #expiries: ExpiryIndex;
   readonly #ended: Ended;
-  #sweptSlot: number;
   #sweeping = false;
   #full = false;
 
@@ -150,18 +134,17 @@ export class Ledger {
     this.#options = options;
     this.#time = new SteadyTime(options.clock);
     this.#ended = new Ended({ pastMs: options.pastMs });
-    this.#sweptSlot = Math.floor(this.#time.now() / SLOT_MS);
+    this.#expiries = new ExpiryIndex(this.#time.now());
   }
 
-  /** How many clients hold a grant, those whose time is over but not yet swept included. */
+  /** How many grants there are, those whose time is over but not yet swept included. */
   get size(): number {
     return this.#table.size;
   }
 
   /** Whether a client may relay at this moment. Never touches the disk. */
   permits(client: ClientAddress): boolean {
-    const place = this.#table.find(client);
-    return place !== NOWHERE && this.#table.deadlineAt(place) > this.#time.now();
+    return this.ask(client).verdict === 'permitted';
   }
 
   /**
@@ -169,26 +152,56 @@ export class Ledger {
    * has none may well have fetched mail just now: that is not a no.
    */
   ask(client: ClientAddress): Verdict {
+    const { never, site, coverage, store } = this.#options;
+    if (never.forbids(client)) return NOT_PERMITTED;
+    if (site.holds(client)) return PERMITTED_FOREVER;
     const now = this.#time.now();
-    const place = this.#table.find(client);
-    const deadline = place === NOWHERE ? undefined : this.#table.deadlineAt(place);
-    if (deadline !== undefined && deadline > now)
+    const exact = this.#verdictOn(client, now);
+    if (exact?.verdict === 'permitted') return exact;
+    const around = never.isHost(client) ? undefined : coverage.around(client);
+    const covering = around && this.#verdictOn(around, now);
+    if (covering?.verdict === 'permitted') return covering;
+    if (store.degraded !== undefined || this.#full) return UNKNOWN;
+    return exact ?? covering ?? NOT_PERMITTED;
+  }
+
+  /** What the grant of this subject alone says, of one that has ended not long ago too. */
+  #verdictOn(subject: Subject, now: number): Verdict | undefined {
+    const place = this.#table.find(subject);
+    const deadline = place === NOWHERE ? this.#ended.of(subject, now) : this.#table.deadlineAt(place);
+    if (deadline === undefined) return undefined;
+    if (place !== NOWHERE && deadline > now)
       return { verdict: 'permitted', expiresAt: this.#table.expiresAt(place) };
-    if (this.#options.store.degraded !== undefined) return UNKNOWN;
-    const endedAt = deadline ?? this.#ended.of(client, now);
-    if (endedAt === undefined) return NOT_PERMITTED;
-    return { verdict: 'not', endedAt: Math.round(endedAt + this.#time.toWall()) };
+    return { verdict: 'not', endedAt: Math.round(deadline + this.#time.toWall()) };
   }
 
   /** The grants that are alive now. Safe to step through while the ledger changes. */
   *grants(): Generator<Grant> {
+    for (const place of this.#living()) yield this.#table.grantAt(place);
+  }
+
+  /** All that maps show: the site's own networks, and the grants of others. Safe to step through like grants(). */
+  *permissions(): Generator<Permission> {
+    yield* this.#options.site.permissions;
+    for (const place of this.#living()) {
+      const client = this.#table.subjectAt(place);
+      if (this.#isForMaps(client)) yield { client, expiresAt: this.#table.expiresAt(place) };
+    }
+  }
+
+  *#living(): Generator<number> {
     for (const place of this.#table.places())
-      if (this.#table.deadlineAt(place) > this.#time.now()) yield this.#table.grantAt(place);
+      if (this.#table.deadlineAt(place) > this.#time.now()) yield place;
+  }
+
+  /** Whether maps carry this subject's grant: they say already that the site's own may relay. */
+  #isForMaps(subject: Subject): boolean {
+    return isNetwork(subject) || !this.#options.site.holds(subject);
   }
 
   /**
    * Takes over what the store recovered, except what may not be granted any more; what is left of a grant
-   * is never more than a whole lease.
+   * is never more than a whole lease. What it covers is decided anew.
    */
   restore(grants: Iterable<Grant>): void {
     const toWall = this.#time.toWall();
@@ -197,21 +210,24 @@ export class Ledger {
       if (this.#options.never.refuses(client, reporter)) continue;
       const deadline = Math.min(expiresAt - toWall, now + this.#options.lifetimeMs);
       if (deadline <= now) continue;
-      const place = this.#table.find(client);
-      this.#keep(place, new Entry({ client, reporter, place }, deadline, toWall));
+      const subject = this.#options.coverage.of(client);
+      const place = this.#table.find(subject);
+      if (place === NOWHERE || this.#table.deadlineAt(place) < deadline)
+        this.#keep(place, new Entry({ client, reporter, subject, place }, deadline, toWall));
     }
   }
 
   /** Decides on a report. The report is settled when the grant is durable and visible, or refused. */
   authorize(report: Report): void {
-    const place = this.#table.find(report.client);
+    const subject = this.#options.coverage.of(report.client);
+    const place = this.#table.find(subject);
     const refusal = this.#refusal(report, place);
     if (refusal !== undefined) {
       report.settle(refusal);
       return;
     }
     if (place === NOWHERE) this.#waitingNew += 1;
-    this.#waiting.push({ report, place });
+    this.#waiting.push({ report, subject, place });
     this.#work();
   }
 
@@ -241,9 +257,13 @@ export class Ledger {
     const now = this.#time.now();
     const toWall = this.#time.toWall();
     const { lifetimeMs } = this.#options;
-    this.#groupEntries = this.#group.map(({ report: { client, sender }, place }) => {
-      const current = this.#table.isAt(place, client) ? this.#table.deadlineAt(place) : undefined;
-      return new Entry({ client, reporter: sender, place }, leaseEnd(now, lifetimeMs, current), toWall);
+    this.#groupEntries = this.#group.map(({ report: { client, sender }, subject, place }) => {
+      const current = this.#table.isAt(place, subject) ? this.#table.deadlineAt(place) : undefined;
+      return new Entry(
+        { client, reporter: sender, subject, place },
+        leaseEnd(now, lifetimeMs, current),
+        toWall,
+      );
     });
     this.#addRewritten(toWall);
     this.#options.store.commit(this.#groupEntries, this.#groupStored);
@@ -260,7 +280,10 @@ export class Ledger {
       }
       const place = next.value;
       const { client, reporter } = this.#table.grantAt(place);
-      this.#groupEntries.push(new Entry({ client, reporter, place }, this.#table.deadlineAt(place), toWall));
+      const subject = this.#table.subjectAt(place);
+      this.#groupEntries.push(
+        new Entry({ client, reporter, subject, place }, this.#table.deadlineAt(place), toWall),
+      );
     }
   }
 
@@ -274,14 +297,14 @@ export class Ledger {
     // map behind us; and if the map cannot say so yet, it is rebuilt from here.
     // What was only written again may have ended meanwhile.
     const reports = this.#group.length;
-    const put: Entry[] = [];
+    const put: Permission[] = [];
     const renewed: boolean[] = [];
     for (const [index, entry] of this.#groupEntries.entries()) {
-      const place = this.#table.isAt(entry.place, entry.client)
-        ? entry.place
-        : this.#table.find(entry.client);
+      const { subject } = entry;
+      const place = this.#table.isAt(entry.place, subject) ? entry.place : this.#table.find(subject);
       if (place === NOWHERE && index >= reports) continue;
-      if (!this.#isShown(place, entry)) put.push(entry);
+      if (!this.#isShown(place, entry) && this.#isForMaps(subject))
+        put.push(subject === entry.client ? entry : { client: subject, expiresAt: entry.expiresAt });
       this.#keep(place, entry);
       renewed.push(place !== NOWHERE);
     }
@@ -298,8 +321,7 @@ export class Ledger {
     this.#groupEntries = [];
     // Only reports that still wait stand for entries to be.
     this.#waitingNew = this.#waiting.reduce(
-      (n, { report, place }) =>
-        n + (place === NOWHERE && this.#table.find(report.client) === NOWHERE ? 1 : 0),
+      (n, { subject, place }) => n + (place === NOWHERE && this.#table.find(subject) === NOWHERE ? 1 : 0),
       0,
     );
     if (this.#waiting.length > 0 || this.#rewriting !== undefined)
@@ -321,14 +343,7 @@ export class Ledger {
   }
 
   #insert(entry: Entry): void {
-    this.#schedule(this.#table.add(entry, entry.deadline), entry.deadline);
-  }
-
-  #schedule(place: number, deadline: number): void {
-    const slot = Math.max(Math.ceil(deadline / SLOT_MS), this.#sweptSlot + 1);
-    const places = this.#slots.get(slot);
-    if (places === undefined) this.#slots.set(slot, [place]);
-    else places.push(place);
+    this.#expiries.schedule(this.#table.add(entry.subject, entry, entry.deadline), entry.deadline);
   }
 
   /** Removes what is over; to be called a few times a second. Returns at once, works on in small steps. */
@@ -351,16 +366,11 @@ export class Ledger {
 
   readonly #sweepStep = (): void => {
     const now = this.#time.now();
-    const over: ClientAddress[] = [];
+    const over: Subject[] = [];
     let budget = SWEEP_STEP;
-    while (budget > 0 && this.#sweptSlot < Math.floor(now / SLOT_MS)) {
-      const place = this.#slots.get(this.#sweptSlot + 1)?.pop();
-      if (place === undefined) {
-        this.#slots.delete(this.#sweptSlot + 1);
-        this.#sweptSlot += 1;
-        continue;
-      }
-      budget -= 1;
+    for (; budget > 0; budget -= 1) {
+      const place = this.#expiries.take(now);
+      if (place === undefined) break;
       this.#expire(place, now, over);
     }
     if (this.#full && this.#table.size < this.#options.max) {
@@ -372,15 +382,15 @@ export class Ledger {
     else this.#sweeping = false;
   };
 
-  #expire(place: number, now: number, over: ClientAddress[]): void {
+  #expire(place: number, now: number, over: Subject[]): void {
     const deadline = this.#table.deadlineAt(place);
     if (deadline > now) {
-      this.#schedule(place, deadline);
+      this.#expiries.schedule(place, deadline);
       return;
     }
-    const client = this.#table.clientAt(place);
+    const subject = this.#table.subjectAt(place);
     this.#table.remove(place);
-    this.#ended.remember(client, deadline);
-    over.push(client);
+    this.#ended.remember(subject, deadline);
+    if (this.#isForMaps(subject)) over.push(subject);
   }
 }

@@ -77,3 +77,43 @@ export function isPrefix({ mask }: Network): boolean {
   const bits = Array.from(mask, (byte) => byte.toString(2).padStart(8, '0')).join('');
   return /^1*0*$/.test(bits);
 }
+
+/** How many leading bits the mask of a prefix has. */
+export function prefixLength({ mask }: Network): number {
+  return mask.reduce((bits, byte) => bits + byte.toString(2).replaceAll('0', '').length, 0);
+}
+
+/** Whether some address lies in both; neither mask needs to be a prefix. */
+export function overlaps(one: Network, other: Network): boolean {
+  if (one.base.length !== other.base.length) return false;
+  return one.base.every(
+    (byte, i) => ((byte ^ (other.base[i] ?? 0)) & (one.mask[i] ?? 0) & (other.mask[i] ?? 0)) === 0,
+  );
+}
+
+/** Whether every address of the inner network lies in the outer one. */
+export function isWithin(inner: Network, outer: Network): boolean {
+  return contains(outer, inner.base) && outer.mask.every((byte, i) => (byte & (inner.mask[i] ?? 0)) === byte);
+}
+
+/** The network of the address's first `prefix` bits. */
+export function networkOf(address: Uint8Array, prefix: number): Network {
+  const { base, mask } = masked(address, prefixMask(address.length, prefix));
+  return { base, mask };
+}
+
+/** The two halves of a prefix of more than one address. */
+export function halves(network: Network): readonly [Network, Network] {
+  const prefix = prefixLength(network);
+  const upper = network.base.slice();
+  upper[prefix >> 3] = (upper[prefix >> 3] ?? 0) | (0x80 >> (prefix & 7));
+  return [networkOf(network.base, prefix + 1), networkOf(upper, prefix + 1)];
+}
+
+/** What is left of a prefix without the others, which are prefixes too, as prefixes in order. */
+export function without(network: Network, others: readonly Network[]): Network[] {
+  const within = others.filter((other) => overlaps(network, other));
+  if (within.length === 0) return [network];
+  if (within.some((other) => isWithin(network, other))) return [];
+  return halves(network).flatMap((half) => without(half, within));
+}

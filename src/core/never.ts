@@ -8,8 +8,16 @@
  *
  * Bugs: the broadcast address of a client's own network cannot be told from a host's; 255.255.255.255 is refused.
  */
-import { type ClientAddress, addressFromBytes, addressToBytes } from './address.js';
-import { type Network, anyContains, contains, parseNetwork } from './network.js';
+import { type ClientAddress, IPV4_BYTES, addressFromBytes, addressToBytes } from './address.js';
+import {
+  type Network,
+  anyContains,
+  contains,
+  isWithin,
+  networkOf,
+  overlaps,
+  parseNetwork,
+} from './network.js';
 
 function networks(...texts: string[]): Network[] {
   return texts.map((text) => {
@@ -37,6 +45,9 @@ const WRAPPERS = [
   { network: networks('2001::/32'), at: 12, invert: 0xff },
 ].map(({ network, ...rest }) => ({ network: network[0] as Network, ...rest }));
 
+/** What one network of a household has in common. */
+const SHARED_BITS = 64;
+
 function isUnusable(bytes: Uint8Array): boolean {
   return bytes.length === 4 ? anyContains(UNUSABLE_IPV4, bytes) : !anyContains(USABLE_IPV6, bytes);
 }
@@ -48,6 +59,20 @@ function unwrap(bytes: Uint8Array): Uint8Array | undefined {
   return wrapper && bytes.subarray(wrapper.at, wrapper.at + 4).map((byte) => byte ^ wrapper.invert);
 }
 
+/** Whether the address carries an IPv4 address that its neighbours in the same /64 do not share. */
+export function carriesOthers(bytes: Uint8Array): boolean {
+  return WRAPPERS.some(({ network, at }) => at * 8 >= SHARED_BITS && contains(network, bytes));
+}
+
+/** Whether some addresses of the network are of no use to a client, or carry IPv4 addresses. */
+export function isUnfit(network: Network): boolean {
+  if (network.base.length === IPV4_BYTES) return UNUSABLE_IPV4.some((other) => overlaps(network, other));
+  return (
+    !USABLE_IPV6.some((usable) => isWithin(network, usable)) ||
+    WRAPPERS.some((wrapper) => overlaps(network, wrapper.network))
+  );
+}
+
 export interface NeverOptions {
   /** The administrator's `never` networks. */
   readonly networks: readonly Network[];
@@ -56,6 +81,7 @@ export interface NeverOptions {
 export class NeverGranted {
   readonly #networks: readonly Network[];
   #hosts: ReadonlySet<ClientAddress> = new Set();
+  #hostNetworks: readonly Network[] = [];
 
   constructor(options: NeverOptions) {
     this.#networks = options.networks;
@@ -64,15 +90,38 @@ export class NeverGranted {
   /** Replaces the single hosts that are never granted: the host's own addresses and single-host reporters. */
   setHosts(hosts: Iterable<ClientAddress>): void {
     this.#hosts = new Set(hosts);
+    this.#hostNetworks = Array.from(this.#hosts, (host) => {
+      const bytes = addressToBytes(host);
+      return networkOf(bytes, bytes.length * 8);
+    });
   }
 
   /** Whether a report by sender for client must be refused. */
   refuses(client: ClientAddress, sender: ClientAddress): boolean {
-    if (client === sender || this.#hosts.has(client)) return true;
+    return client === sender || this.#hosts.has(client) || this.forbids(client, sender);
+  }
+
+  /** Whether the client may not relay whatever else says so: it is of no use as an address, or in a `never` network. */
+  forbids(client: ClientAddress, sender?: ClientAddress): boolean {
     const bytes = addressToBytes(client);
     if (isUnusable(bytes) || anyContains(this.#networks, bytes)) return true;
     const wrapped = unwrap(bytes);
-    return wrapped !== undefined && this.refuses(addressFromBytes(wrapped), sender);
+    if (wrapped === undefined) return false;
+    const inner = addressFromBytes(wrapped);
+    return inner === sender || this.#hosts.has(inner) || this.forbids(inner, sender);
+  }
+
+  /** Whether the client is one of the single hosts that are never granted. */
+  isHost(client: ClientAddress): boolean {
+    return this.#hosts.has(client);
+  }
+
+  /** Whether some address of the network is never granted. */
+  touches(network: Network): boolean {
+    return (
+      this.#networks.some((other) => overlaps(network, other)) ||
+      this.#hostNetworks.some((other) => overlaps(network, other))
+    );
   }
 }
 

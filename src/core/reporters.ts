@@ -9,7 +9,7 @@
  * line is warned of, unless the mask is no prefix either: then it is ignored, as ever. A line that cannot be read is warned of and believed for nobody.
  */
 import { type ClientAddress, addressToBytes, parseAddress } from './address.js';
-import { type Network, anyContains, isPrefix, isSingleHost, maskNetwork } from './network.js';
+import { type Network, anyContains, isPrefix, isSingleHost, maskNetwork, overlaps } from './network.js';
 import { hostOf } from './never.js';
 
 /** Longest dracd.allow that is read, in lines; more is a mistake or an attack. */
@@ -84,6 +84,11 @@ export class Reporters {
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(sender, believed);
     return believed;
+  }
+
+  /** Whether some address of the network is a reporter's. */
+  touch(network: Network): boolean {
+    return this.#networks.some((other) => overlaps(network, other));
   }
 
   /** The reporters listed as single hosts. */

@@ -13,13 +13,14 @@
  */
 import type { Fault } from '../core/fault.js';
 import type { MapChange } from '../core/ledger.js';
+import type { Subject } from '../core/subject.js';
 
 export type Done = (fault?: Fault) => void;
 
-/** What a transaction does to one key; both answer a status, 0 for done. */
+/** What a transaction does to one subject; both answer a status, 0 for done. */
 export interface KeyWriter {
-  put(client: string, expiresAt: number): number;
-  remove(client: string): number;
+  put(client: Subject, expiresAt: number): number;
+  remove(client: Subject): number;
 }
 
 interface Waiting {
@@ -84,7 +85,7 @@ export class ChangeQueue {
         const grant = put[this.#to];
         const status =
           grant === undefined
-            ? writer.remove(remove[this.#to - put.length] as string)
+            ? writer.remove(remove[this.#to - put.length] as Subject)
             : writer.put(grant.client, grant.expiresAt);
         if (status !== 0) return status;
       }

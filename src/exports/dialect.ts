@@ -13,7 +13,8 @@
  *
  * Postfix looks for the client's text, then for that text cut at its last dot or colon, again and again. So
  * an IPv4 network of whole bytes and most IPv6 networks of whole groups can be said as keys that these
- * searches meet for every client inside, and for none outside. The others cannot be said.
+ * searches meet for every client inside, and for none outside. The others are said in pieces, if those are not
+ * too many (pieces.ts).
  *
  * Values: the second at which the grant ends, decimal, never a second too early; or a fixed text. Only
  * Exim can compare it with the time.
@@ -22,17 +23,10 @@
  * groups behind it: 2001:db8:1:2::6 by 2001:db8:1:2::6:1, its neighbour in the same /64. The key of
  * an IPv4 /8 ("10") is met by IPv6 clients in 10::/16, where nobody is given addresses.
  */
-import { addressToBytes, type ClientAddress } from '../core/address.js';
-import { endSecond } from '../core/grant.js';
-
-/** What is exported of a grant. Of a network, `client` is the first address. */
-export interface Entry {
-  readonly client: ClientAddress;
-  /** How many bits of the address are meant: 32 or 128 for that address alone. */
-  readonly prefix: number;
-  /** Wall clock, epoch milliseconds. */
-  readonly expiresAt: number;
-}
+import { addressToBytes } from '../core/address.js';
+import { WIDE_IPV4, WIDE_IPV6 } from '../core/coverage.js';
+import { type Entry, isExact, isIpv6, leadingBytes, secondOf } from './entry.js';
+import { sayInPieces } from './pieces.js';
 
 /** What the administrator chooses for one file. */
 export interface Wording {
@@ -58,31 +52,11 @@ export interface Words {
   value(key: string, entry: Entry): string;
 }
 
-const IPV4_BITS = 32;
 const IPV6_BITS = 128;
 const GROUP_BITS = 16;
 const GROUPS = IPV6_BITS / GROUP_BITS;
 const GROUP_DIGITS = 4;
 const MOST_TRAILING_ZEROS = 2;
-
-export function isIpv6({ client }: Entry): boolean {
-  return client.includes(':');
-}
-
-/** Whether an address alone is meant. */
-export function isExact(entry: Entry): boolean {
-  return entry.prefix === (isIpv6(entry) ? IPV6_BITS : IPV4_BITS);
-}
-
-/** An address, or a network with its length. */
-export function networkText(entry: Entry): string {
-  return isExact(entry) ? entry.client : `${entry.client}/${entry.prefix}`;
-}
-
-/** The second at which a grant is over. */
-export function secondOf({ expiresAt }: Entry): string {
-  return String(endSecond(expiresAt));
-}
 
 function groupsOf(entry: Entry): number[] {
   const bytes = addressToBytes(entry.client);
@@ -94,12 +68,6 @@ function spelled(entry: Entry, digits: number, separator: string): string {
   return groupsOf(entry)
     .map((group) => group.toString(16).padStart(digits, '0'))
     .join(separator);
-}
-
-/** The leading bytes of an IPv4 network of whole bytes. */
-export function leadingBytes(entry: Entry): readonly string[] | undefined {
-  const { client, prefix } = entry;
-  return prefix > 0 && prefix % 8 === 0 ? client.split('.').slice(0, prefix / 8) : undefined;
 }
 
 /**
@@ -130,8 +98,9 @@ function sendmailKeys(entry: Entry): readonly string[] | undefined {
   return [isIpv6(entry) ? spelled(entry, 1, ':') : entry.client];
 }
 
-function eximKeys(entry: Entry): readonly string[] {
+function eximKeys(entry: Entry): readonly string[] | undefined {
   const network = isExact(entry) ? '' : `/${entry.prefix}`;
+  if (network !== '' && entry.prefix !== (isIpv6(entry) ? WIDE_IPV6 : WIDE_IPV4)) return undefined;
   if (!isIpv6(entry)) return [`${entry.client}${network}`];
   const dotted = `${spelled(entry, GROUP_DIGITS, '.')}${network}`;
   return network === '' ? [entry.client, spelled(entry, GROUP_DIGITS, ':'), dotted] : [dotted];
@@ -162,6 +131,11 @@ export const dialects = {
 /** What `dialect` may say in the configuration. */
 export type DialectName = keyof typeof dialects;
 
+/** Postfix's keys of a network or an address, as its live map has them too. */
+export function keysForPostfix(entry: Entry): readonly string[] | undefined {
+  return sayInPieces(entry, postfixKeys);
+}
+
 /** The keys of an entry for all who share the file; undefined when one of them has none. */
 function keysOf(entry: Entry, wording: Wording): readonly string[] | undefined {
   const [first, ...others] = wording.dialects;
@@ -185,7 +159,7 @@ export function keyedWords(wording: Wording, { mayTerminate }: { mayTerminate: b
   return {
     terminated: mayTerminate && wording.dialects.some((name) => dialects[name].terminated(wording)),
     fixed: nothing,
-    keys: (entry) => keysOf(entry, wording),
+    keys: (entry) => sayInPieces(entry, (piece) => keysOf(piece, wording)),
     value: value === undefined ? (_, entry) => secondOf(entry) : () => value,
   };
 }

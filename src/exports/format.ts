@@ -7,8 +7,8 @@
  * A new live format is a file beside this one that exports a LiveMapFormat, and a line in formats.ts; a
  * new snapshot format is a Container, and a line in containers.ts.
  */
-import type { Grant } from '../core/grant.js';
 import type { LiveMap } from '../core/ledger.js';
+import type { Permission, Subject } from '../core/subject.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { DialectName } from './dialect.js';
@@ -44,8 +44,8 @@ export interface LiveMapOptions extends PublicationOptions {
   readonly group?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  /** The live grants now: what the map is built from, at the start and after damage. Stepped through slowly. */
-  readonly snapshot: () => Iterable<Grant>;
+  /** All that may relay now: what the map is built from, at the start and after damage. Stepped through slowly. */
+  readonly snapshot: () => Iterable<Permission>;
 }
 
 /** A live map with its file. */
@@ -74,5 +74,7 @@ export interface LiveMapFormat {
   readonly shared?: boolean;
   /** What may be configured for it besides format, path, mode and group. */
   readonly keys?: readonly ExportKey[];
+  /** Whether it can say that an address or network may relay, to the readers of these dialects. */
+  readonly says: (subject: Subject, dialects: readonly DialectName[] | undefined) => boolean;
   create(options: LiveMapOptions): OpenLiveMap;
 }

@@ -3,12 +3,14 @@
  */
 import type { Container } from './container.js';
 import { containers, type ContainerName } from './containers.js';
+import { entryOf } from './entry.js';
 import type { LiveMapFormat } from './format.js';
 import { lmdb } from './lmdb.js';
 import { Publisher } from './publisher.js';
 
 function published(name: ContainerName): LiveMapFormat {
-  const { suffix, tableType, dialects, shared, keys }: Container = containers[name];
+  const container: Container = containers[name];
+  const { suffix, tableType, dialects, shared, keys } = container;
   const table = (file: string): string => `${tableType ?? ''}:${file.slice(0, file.length - suffix.length)}`;
   return {
     suffix,
@@ -16,6 +18,10 @@ function published(name: ContainerName): LiveMapFormat {
     dialects,
     shared,
     keys,
+    says: (client, chosen = dialects.slice(0, 1)) =>
+      container
+        .words({ dialects: chosen, cidrKey: false, termKd: false })
+        .keys(entryOf({ client, expiresAt: 0 })) !== undefined,
     create: (options) => new Publisher(name, options),
   };
 }

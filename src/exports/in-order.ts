@@ -13,7 +13,11 @@
  * to MAX_BUCKETS x BUCKET grants). Memory: four words a grant. Keys are addresses: others come out,
  * but not always in their place.
  */
-import type { Grant } from '../core/grant.js';
+/** A key of the map, and when its grant ends. */
+export interface Row {
+  readonly client: string;
+  readonly expiresAt: number;
+}
 
 const STEP = 2_000;
 const BUCKET = 1_000;
@@ -34,7 +38,7 @@ const digits = Uint8Array.from(
 );
 
 /** The end of a step that has no grants to show yet. */
-const none: readonly Grant[] = [];
+const none: readonly Row[] = [];
 
 /** A number that orders keys as RANKED of their characters do. */
 function rankOf(key: string, from: number): number {
@@ -46,15 +50,15 @@ function rankOf(key: string, from: number): number {
 
 /** The snapshot, in chunks of STEP: one array would be copied as a whole whenever it grows. */
 class Collected {
-  readonly chunks: Grant[][] = [];
+  readonly chunks: Row[][] = [];
   size = 0;
 
-  at(index: number): Grant {
-    return this.chunks[Math.floor(index / STEP)]?.[index % STEP] as Grant;
+  at(index: number): Row {
+    return this.chunks[Math.floor(index / STEP)]?.[index % STEP] as Row;
   }
 
-  *collect(snapshot: Iterable<Grant>): Generator<readonly Grant[]> {
-    let chunk: Grant[] = [];
+  *collect(snapshot: Iterable<Row>): Generator<readonly Row[]> {
+    let chunk: Row[] = [];
     for (const grant of snapshot) {
       if (chunk.length === 0) this.chunks.push(chunk);
       this.size += 1;
@@ -105,7 +109,7 @@ function rankAll(keys: readonly string[]): Ranked {
 }
 
 /** A sample of the grants. It is random, so that nobody can arrange for a bad one. */
-function sampleOf(all: Collected): Grant[] {
+function sampleOf(all: Collected): Row[] {
   const count = Math.min(MAX_BUCKETS, Math.ceil(all.size / BUCKET)) * OVERSAMPLING;
   return Array.from({ length: count }, (_, i) =>
     all.at(Math.floor(((i + Math.random()) * all.size) / count)),
@@ -113,7 +117,7 @@ function sampleOf(all: Collected): Grant[] {
 }
 
 /** The keys at which the buckets begin, the first bucket excepted. */
-function startsOf(sample: readonly Grant[]): Ranked {
+function startsOf(sample: readonly Row[]): Ranked {
   const keys = sample.map(({ client }) => client);
   const indices = Uint32Array.from(keys.keys());
   rankAll(keys).sort(indices);
@@ -137,7 +141,7 @@ function bucketOf(keys: Ranked, index: number, starts: Ranked): number {
  * Yields the grants in runs that follow one another in the order of their clients' text. Many runs are
  * empty: each yield is the end of a step, at which the caller lets other work go on.
  */
-export function* inOrder(snapshot: Iterable<Grant>): Generator<readonly Grant[]> {
+export function* inOrder(snapshot: Iterable<Row>): Generator<readonly Row[]> {
   const all = new Collected();
   yield* all.collect(snapshot);
   const sample = sampleOf(all);
@@ -172,7 +176,7 @@ export function* inOrder(snapshot: Iterable<Grant>): Generator<readonly Grant[]>
     if (i % (STEP * 10) === 0) yield none;
   }
 
-  const grantAt = (i: number): Grant => all.at(i);
+  const grantAt = (i: number): Row => all.at(i);
   let from = 0;
   for (const to of ends) {
     keys.sort(order.subarray(from, to));

@@ -9,7 +9,8 @@
  * one: that is what `command` is for.
  */
 import type { Container } from './container.js';
-import { keyedWords, networkText, type Words } from './dialect.js';
+import { keyedWords, type Words } from './dialect.js';
+import { networkText } from './entry.js';
 import type { Output } from './output.js';
 import type { Records } from './records.js';
 

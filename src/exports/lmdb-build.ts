@@ -7,21 +7,23 @@
  * Errors: Fault MAP or LIBRARY; the unfinished file is then gone.
  */
 import { closeSync } from 'node:fs';
-import type { Grant } from '../core/grant.js';
+import { isNetwork } from '../core/subject.js';
+import { keysForPostfix } from './dialect.js';
+import { entryOf } from './entry.js';
 import type { LiveMapOptions } from './format.js';
-import { inOrder } from './in-order.js';
+import { inOrder, type Row } from './in-order.js';
 import { LmdbFile } from './lmdb-file.js';
 import { Replacement } from './map-file.js';
 
 /** Puts a run of grants; `last` is the greatest key before it. Answers the greatest key after it. */
-function putRun(file: LmdbFile, run: readonly Grant[], last: string): string {
+function putRun(file: LmdbFile, run: readonly Row[], last: string): string {
   let greatest = last;
   file.transact((entries) => {
     greatest = last;
     for (const { client, expiresAt } of run) {
       // A client that the snapshot names twice is not greater the second time.
       const isGreater = client > greatest;
-      const status = isGreater ? entries.append(client, expiresAt) : entries.put(client, expiresAt);
+      const status = isGreater ? entries.append(client, expiresAt) : entries.putKey(client, expiresAt);
       if (status !== 0) return status;
       if (isGreater) greatest = client;
     }
@@ -30,11 +32,21 @@ function putRun(file: LmdbFile, run: readonly Grant[], last: string): string {
   return greatest;
 }
 
-/** Puts the snapshot into a file that nobody reads yet. Answers how many grants that is. */
+/** The snapshot's keys. */
+function* keyed({ snapshot }: LiveMapOptions): Generator<Row> {
+  for (const permission of snapshot()) {
+    if (!isNetwork(permission.client)) yield permission;
+    else
+      for (const client of keysForPostfix(entryOf(permission)) ?? [])
+        yield { client, expiresAt: permission.expiresAt };
+  }
+}
+
+/** Puts the snapshot into a file that nobody reads yet. Answers how many keys that is. */
 async function fill(file: LmdbFile, options: LiveMapOptions): Promise<number> {
   let count = 0;
   let last = '';
-  for (const run of inOrder(options.snapshot())) {
+  for (const run of inOrder(keyed(options))) {
     if (run.length > 0) {
       last = putRun(file, run, last);
       count += run.length;
@@ -46,7 +58,7 @@ async function fill(file: LmdbFile, options: LiveMapOptions): Promise<number> {
   return count;
 }
 
-/** Builds the map at options.path; answers the file, open and unlocked, and how many grants it holds. */
+/** Builds the map at options.path; answers the file, open and unlocked, and how many keys it holds. */
 export async function buildLmdbFile(
   options: LiveMapOptions,
   mapBytes: number,

@@ -1,7 +1,7 @@
 /**
  * lmdb-file - one LMDB data file: its entries, its lock, and whether someone else has changed it
  *
- * Key: the client's canonical text; value: the second its grant ends, decimal, rounded up; both with a
+ * Key: the client's canonical text (of a network, what Postfix meets for all in it); value: the second its grant ends, decimal, rounded up; both with a
  * closing NUL, as Debian's postmap writes them. One form for all: Postfix stays with the first it finds.
  *
  * The lock is an exclusive open-file-description lock on our own descriptor of the data file: Postfix's
@@ -27,8 +27,11 @@ import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
 import { endSecond } from '../core/grant.js';
+import { isNetwork, type Subject } from '../core/subject.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
 import type { KeyWriter } from './change-queue.js';
+import { keysForPostfix } from './dialect.js';
+import { entryOf } from './entry.js';
 import { Environment, STATUS } from './liblmdb.js';
 import { setAttributes, type Attributes, type Replacement } from './map-file.js';
 
@@ -46,18 +49,36 @@ export class Entries implements KeyWriter {
     this.#environment = environment;
   }
 
-  put(client: string, expiresAt: number): number {
-    return this.#environment.put(client, String(endSecond(expiresAt)));
+  put(client: Subject, expiresAt: number): number {
+    if (!isNetwork(client)) return this.putKey(client, expiresAt);
+    return this.#each(client, (key) => this.putKey(key, expiresAt));
   }
 
-  /** For a client greater than all that are there: faster, and the pages become full. */
-  append(client: string, expiresAt: number): number {
-    return this.#environment.put(client, String(endSecond(expiresAt)), true);
+  remove(client: Subject): number {
+    return isNetwork(client) ? this.#each(client, (key) => this.#removeKey(key)) : this.#removeKey(client);
   }
 
-  remove(client: string): number {
-    const status = this.#environment.remove(client);
+  putKey(key: string, expiresAt: number): number {
+    return this.#environment.put(key, String(endSecond(expiresAt)));
+  }
+
+  /** For a key greater than all that are there: faster, and the pages become full. */
+  append(key: string, expiresAt: number): number {
+    return this.#environment.put(key, String(endSecond(expiresAt)), true);
+  }
+
+  #removeKey(key: string): number {
+    const status = this.#environment.remove(key);
     return status === STATUS.NOT_FOUND ? STATUS.OK : status;
+  }
+
+  /** A network has keys of its own; the first status that is not 0. */
+  #each(client: Subject, change: (key: string) => number): number {
+    for (const key of keysForPostfix(entryOf({ client, expiresAt: 0 })) ?? []) {
+      const status = change(key);
+      if (status !== STATUS.OK) return status;
+    }
+    return STATUS.OK;
   }
 }
 

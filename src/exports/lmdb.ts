@@ -26,6 +26,8 @@ import { Fault, reasonOf, toFault } from '../core/fault.js';
 import type { MapChange } from '../core/ledger.js';
 import type { Timer } from '../runtime/clock.js';
 import { ChangeQueue, type Done } from './change-queue.js';
+import { keysForPostfix } from './dialect.js';
+import { entryOf } from './entry.js';
 import type { LiveMapFormat, LiveMapOptions, OpenLiveMap } from './format.js';
 import { loadLibrary } from './liblmdb.js';
 import { buildLmdbFile } from './lmdb-build.js';
@@ -267,5 +269,6 @@ const SUFFIX = '.lmdb';
 export const lmdb: LiveMapFormat = {
   suffix: SUFFIX,
   table: (file) => `lmdb:${file.slice(0, -SUFFIX.length)}`,
+  says: (client) => keysForPostfix(entryOf({ client, expiresAt: 0 })) !== undefined,
   create: (options) => new LmdbMap(options),
 };

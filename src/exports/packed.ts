@@ -1,24 +1,14 @@
 /**
- * packed - grants as bytes, on their way from the ledger to the publishing thread
+ * packed - permissions as bytes, on their way from the ledger to the publishing thread
  *
  * Moving bytes between threads costs nothing, moving a million objects would hold up the event loop. An
- * entry is: length of the text u8, prefix length u8, expiresAt as a double, the client's canonical text.
+ * entry is: length of the text u8, expiresAt as a double, the subject's canonical text.
  */
-import type { ClientAddress } from '../core/address.js';
-import type { Grant } from '../core/grant.js';
-import type { Entry } from './dialect.js';
+import { MAX_SUBJECT_TEXT, type Permission, type Subject } from '../core/subject.js';
+import { type Entry, entryOf } from './entry.js';
 
 const CHUNK_BYTES = 256 * 1024;
-const HEADER_BYTES = 10;
-/** The longest canonical address, and more. */
-const MAX_TEXT = 64;
-const IPV4_BITS = 32;
-const IPV6_BITS = 128;
-
-/** What a grant covers: today the client's address alone. */
-function prefixOf({ client }: Grant): number {
-  return client.includes(':') ? IPV6_BITS : IPV4_BITS;
-}
+const HEADER_BYTES = 9;
 
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -30,7 +20,7 @@ function emptyChunk(): Chunk {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
-/** Packs grants into chunks, each given away when it is full. */
+/** Packs permissions into chunks, each given away when it is full. */
 export class Packer {
   readonly #give: (chunk: ArrayBuffer) => void;
   #chunk: Chunk | undefined;
@@ -40,15 +30,13 @@ export class Packer {
     this.#give = give;
   }
 
-  add(grant: Grant): void {
-    const { client } = grant;
-    if (client.length > MAX_TEXT) throw new RangeError(`not an address: ${client}`);
+  add({ client, expiresAt }: Permission): void {
+    if (client.length > MAX_SUBJECT_TEXT) throw new RangeError(`not an address: ${client}`);
     if (this.#end + HEADER_BYTES + client.length > CHUNK_BYTES) this.flush();
     const { bytes, view } = (this.#chunk ??= emptyChunk());
     let at = this.#end;
     bytes[at] = client.length;
-    bytes[at + 1] = prefixOf(grant);
-    view.setFloat64(at + 2, grant.expiresAt);
+    view.setFloat64(at + 1, expiresAt);
     at += HEADER_BYTES;
     for (let i = 0; i < client.length; i += 1) bytes[at++] = client.charCodeAt(i);
     this.#end = at;
@@ -70,11 +58,10 @@ export function* unpack(chunk: ArrayBuffer): Generator<Entry> {
     const length = bytes[at] as number;
     if (length === 0) return;
     const text = at + HEADER_BYTES;
-    yield {
-      client: bytes.toString('latin1', text, text + length) as ClientAddress,
-      prefix: bytes[at + 1] as number,
-      expiresAt: bytes.readDoubleBE(at + 2),
-    };
+    yield entryOf({
+      client: bytes.toString('latin1', text, text + length) as Subject,
+      expiresAt: bytes.readDoubleBE(at + 1),
+    });
     at = text + length;
   }
 }

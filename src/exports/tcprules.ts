@@ -8,12 +8,14 @@
  * a piece of it denies stays denied. Only the rule without an address gives way: `:deny` with grants
  * means that those who have fetched mail may connect.
  *
- * Limits: IPv4 only, as tcpserver; of networks those of whole bytes. Rules for host names (`=name`) and for
+ * Limits: IPv4 only, as tcpserver; other networks than those of whole bytes are said in pieces. Rules for host names (`=name`) and for
  * names that clients give themselves (`info@`) stay as they are; the former come after a grant's rule.
  */
 import { writeCdb } from './cdb.js';
 import type { Container } from './container.js';
-import { isExact, isIpv6, leadingBytes, type Entry, type Words } from './dialect.js';
+import type { Words } from './dialect.js';
+import { isExact, isIpv6, leadingBytes, type Entry } from './entry.js';
+import { sayInPieces } from './pieces.js';
 import { denies, parseStaticRules, type StaticRules } from './static-rules.js';
 
 const RELAYCLIENT = '+RELAYCLIENT=';
@@ -22,7 +24,6 @@ const EVERYBODY = '';
 
 /** An address, or what tcpserver calls it when it means a network: `192.0.2.` */
 function addressOf(entry: Entry): string | undefined {
-  if (isIpv6(entry)) return undefined;
   if (isExact(entry)) return entry.client;
   const bytes = leadingBytes(entry);
   return bytes === undefined ? undefined : `${bytes.join('.')}.`;
@@ -52,11 +53,14 @@ function words(rules: StaticRules): Words {
   return {
     terminated: false,
     fixed: rules,
-    keys: (entry) => {
-      const address = addressOf(entry);
-      if (address === undefined) return undefined;
-      return denies(ruleFor(address, rules) ?? '') ? [] : [address];
-    },
+    keys: (entry) =>
+      isIpv6(entry)
+        ? undefined
+        : sayInPieces(entry, (piece) => {
+            const address = addressOf(piece);
+            if (address === undefined) return undefined;
+            return denies(ruleFor(address, rules) ?? '') ? [] : [address];
+          }),
     value: (address) => withRelayClient(ruleFor(address, rules) ?? inherited),
   };
 }

@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { ClientAddress } from '../../src/core/address.js';
 import type { Fault } from '../../src/core/fault.js';
 import type { Grant } from '../../src/core/grant.js';
+import type { Permission } from '../../src/core/subject.js';
 import type { MapChange } from '../../src/core/ledger.js';
 import type { LiveMapOptions, OpenLiveMap } from '../../src/exports/format.js';
 import { systemClock } from '../../src/runtime/clock.js';
@@ -104,18 +105,18 @@ export class MapBench {
   readonly directory = newDirectory('map');
   readonly path = path.join(this.directory, 'relay.lmdb');
   readonly said: Said[];
-  readonly live: Grant[];
+  readonly live: Permission[];
   readonly map: OpenLiveMap;
 
   constructor(
     create: (options: LiveMapOptions) => OpenLiveMap,
-    options: Partial<LiveMapOptions> & { readonly live?: readonly Grant[] } = {},
+    options: Partial<LiveMapOptions> & { readonly live?: readonly Permission[] } = {},
   ) {
     const { log, said } = recordingLog();
     this.said = said;
     this.live = [...(options.live ?? [])];
     // A copy: what is kept while a build steps through it must not make it skip others.
-    const snapshot = (): Iterable<Grant> => [...this.live];
+    const snapshot = (): Iterable<Permission> => [...this.live];
     this.map = create({ path: this.path, mode: 0o644, clock: systemClock, log, snapshot, ...options });
   }
 

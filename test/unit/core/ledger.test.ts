@@ -13,13 +13,23 @@ import {
   type Outcome,
   type Report,
 } from '../../../src/core/ledger.js';
+import { Coverage } from '../../../src/core/coverage.js';
 import { NeverGranted } from '../../../src/core/never.js';
 import { parseNetwork, type Network } from '../../../src/core/network.js';
 import { Reporters } from '../../../src/core/reporters.js';
+import { SiteNetworks } from '../../../src/core/site.js';
+import type { Subject } from '../../../src/core/subject.js';
 
 const at = (text: string): ClientAddress => parseAddress(text) as ClientAddress;
+const net = (text: string): Network => parseNetwork(text) as Network;
 const POP = at('192.0.2.1');
 const LIFETIME = 60_000;
+
+/** What may relay beside grants, and how much of IPv6 a grant covers. */
+interface Wide {
+  readonly always?: readonly string[];
+  readonly ipv6Prefix?: number;
+}
 
 /** A world in which nothing happens until the test says so. */
 class World {
@@ -28,18 +38,20 @@ class World {
   tasks: (() => void)[] = [];
   journal: Grant[][] = [];
   stored: ((fault?: Fault) => void)[] = [];
-  map = new Map<ClientAddress, number>();
+  map = new Map<Subject, number>();
   shown: (() => void)[] = [];
   mapFault: Fault | undefined;
   holdMap = false;
   said: string[] = [];
   degraded: string | undefined;
   reporters = new Reporters();
-  never = new NeverGranted({ networks: [parseNetwork('198.51.100.0/24') as Network] });
+  never = new NeverGranted({ networks: [net('198.51.100.0/24')] });
+  site: SiteNetworks;
   ledger: Ledger;
 
-  constructor(max = 100, pastMs = 0) {
+  constructor(max = 100, pastMs = 0, { always = [], ipv6Prefix = 128 }: Wide = {}) {
     const degraded = (): string | undefined => this.degraded;
+    this.site = new SiteNetworks(always.map(net), [net('198.51.100.0/24')]);
     this.reporters.replace([parseNetwork('192.0.2.0/28') as Network]);
     const store: GrantStore = {
       commit: (grants, done) => {
@@ -66,6 +78,16 @@ class World {
       clock: { wall: () => this.w, mono: () => this.m, soon: (fn) => void this.tasks.push(fn) },
       reporters: this.reporters,
       never: this.never,
+      site: this.site,
+      coverage: new Coverage({
+        ipv6Prefix,
+        ipv4Prefix: 32,
+        access: [],
+        hosting: [],
+        never: this.never,
+        reporters: this.reporters,
+        site: this.site,
+      }),
       alarms: {
         full: (n) => void this.said.push(`full ${n}`),
         roomAgain: () => void this.said.push('room'),

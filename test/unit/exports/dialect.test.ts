@@ -1,13 +1,8 @@
 /** The wording of keys and values; Postfix's search for networks is played through. */
 import type { ClientAddress } from '../../../src/core/address.js';
 import { addressFromBytes } from '../../../src/core/address.js';
-import {
-  keyedWords,
-  networkText,
-  type DialectName,
-  type Entry,
-  type Wording,
-} from '../../../src/exports/dialect.js';
+import { keyedWords, type DialectName, type Wording } from '../../../src/exports/dialect.js';
+import { type Entry, networkText } from '../../../src/exports/entry.js';
 
 const EXPIRES_AT = 1_790_000_000_001;
 
@@ -35,8 +30,8 @@ test.each<[DialectName[], string, readonly string[] | undefined]>([
   [['postfix'], '192.0.2.0/24', ['192.0.2']],
   [['postfix'], '192.0.0.0/16', ['192.0']],
   [['postfix'], '10.0.0.0/8', ['10']],
-  [['postfix'], '0.0.0.0/0', undefined],
-  [['postfix'], '192.0.2.128/25', undefined],
+  [['postfix'], '192.0.2.128/31', ['192.0.2.128', '192.0.2.129']],
+  [['postfix'], '192.0.2.0/23', ['192.0.2', '192.0.3']],
   [['postfix'], '2001:db8:1:2::/64', ['2001:db8:1:2']],
   [['postfix'], '2001:db8:1::/64', ['2001:db8:1:0', '2001:db8:1:']],
   [['postfix'], '2001:db8::/64', ['2001:db8:0:0', '2001:db8:']],
@@ -44,12 +39,13 @@ test.each<[DialectName[], string, readonly string[] | undefined]>([
   [['postfix'], '2001:db8::/32', ['2001:db8']],
   [['postfix'], '2001:0:0:1::/64', undefined],
   [['postfix'], '2001::/64', undefined],
-  [['postfix'], '2001:db8:1:2::/60', undefined],
+  [['postfix'], '2001:db8:1:2::/63', ['2001:db8:1:2', '2001:db8:1:3']],
   [['postfix'], '::/0', undefined],
   [['sendmail'], '192.0.2.7', ['192.0.2.7']],
   [['sendmail'], '2001:db8::6', ['2001:db8:0:0:0:0:0:6']],
   [['sendmail'], '2001:db8:1:2:3:4:5:6', ['2001:db8:1:2:3:4:5:6']],
-  [['sendmail'], '192.0.2.0/24', undefined],
+  [['sendmail'], '192.0.2.4/30', ['192.0.2.4', '192.0.2.5', '192.0.2.6', '192.0.2.7']],
+  [['sendmail'], '192.0.0.0/15', undefined],
   [['sendmail'], '2001:db8::/64', undefined],
   [['exim'], '192.0.2.7', ['192.0.2.7']],
   [['exim'], '192.0.2.0/24', ['192.0.2.0/24']],
@@ -58,10 +54,12 @@ test.each<[DialectName[], string, readonly string[] | undefined]>([
     '2001:db8::6',
     ['2001:db8::6', '2001:0db8:0000:0000:0000:0000:0000:0006', '2001.0db8.0000.0000.0000.0000.0000.0006'],
   ],
+  [['exim'], '192.0.2.0/31', ['192.0.2.0', '192.0.2.1']],
+  [['exim'], '192.0.2.0/23', ['192.0.2.0/24', '192.0.3.0/24']],
   [['exim'], '2001:db8:1:2::/64', ['2001.0db8.0001.0002.0000.0000.0000.0000/64']],
   [['drac'], '192.0.2.7', ['192.0.2.7']],
   [['drac'], '2001:db8::6', ['2001:db8::6']],
-  [['drac'], '192.0.2.0/24', undefined],
+  [['drac'], '2001:db8:1:2::/64', undefined],
   [['postfix', 'sendmail'], '192.0.2.7', ['192.0.2.7']],
   [['postfix', 'sendmail'], '2001:db8::6', ['2001:db8::6', '2001:db8:0:0:0:0:0:6']],
   [['postfix', 'sendmail'], '2001:db8:1:2::/64', undefined],

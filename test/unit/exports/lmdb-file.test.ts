@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import type { ClientAddress } from '../../../src/core/address.js';
 import { LmdbFile } from '../../../src/exports/lmdb-file.js';
 import { Replacement } from '../../../src/exports/map-file.js';
 import { STATUS } from '../../../src/exports/liblmdb.js';
@@ -22,6 +23,7 @@ import { EXPIRES_AT, grants, LockHolder, recordingLog, VALUE } from '../../suppo
 import { dump, lookup } from '../../support/postmap.js';
 import { mustRun, newDirectory, pause, until } from '../../support/processes.js';
 
+const at = (text: string): ClientAddress => text as ClientAddress;
 const MAP_BYTES = 2 ** 30;
 const PAGE = 4_096;
 
@@ -49,7 +51,7 @@ afterEach(async () => {
 });
 
 function put(client: string, expiresAt = EXPIRES_AT): void {
-  map.transact((entries) => entries.put(client, expiresAt));
+  map.transact((entries) => entries.put(at(client), expiresAt));
 }
 
 describe('entries', () => {
@@ -70,11 +72,11 @@ describe('entries', () => {
     expect(() => {
       map.transact((entries) => entries.append('192.0.2.1', EXPIRES_AT));
     }).toThrow(/relay\.lmdb cannot be written: .*KEYEXIST/);
-    map.transact((entries) => entries.put('192.0.2.1', EXPIRES_AT));
+    map.transact((entries) => entries.put(at('192.0.2.1'), EXPIRES_AT));
   });
 
   test('to remove what is not there is no failure', () => {
-    map.transact((entries) => entries.remove('192.0.2.1'));
+    map.transact((entries) => entries.remove(at('192.0.2.1')));
   });
 });
 
@@ -83,13 +85,13 @@ describe('transactions', () => {
     put('192.0.2.1');
     expect(() => {
       map.transact((entries) => {
-        entries.put('192.0.2.2', EXPIRES_AT);
+        entries.put(at('192.0.2.2'), EXPIRES_AT);
         return 28;
       });
     }).toThrow(/No space left on device: make room/);
     expect(() => {
       map.transact((entries) => {
-        entries.put('192.0.2.3', EXPIRES_AT);
+        entries.put(at('192.0.2.3'), EXPIRES_AT);
         throw new Error('a bug');
       });
     }).toThrow('a bug');
@@ -105,7 +107,7 @@ describe('transactions', () => {
     map.transact((entries) => {
       runs += 1;
       for (const { client, expiresAt } of many) {
-        const status = entries.put(client, expiresAt);
+        const status = entries.put(at(client), expiresAt);
         if (status !== STATUS.OK) return status;
       }
       return STATUS.OK;
@@ -146,7 +148,7 @@ describe('transactions', () => {
       for (let from = 0; from < many.length; from += 50) {
         const some = many.slice(from, from + 50);
         map.transact((entries) =>
-          some.reduce((status, { client }) => status || entries.put(client, EXPIRES_AT), 0),
+          some.reduce((status, { client }) => status || entries.put(at(client), EXPIRES_AT), 0),
         );
       }
       for (let from = 0; from < many.length; from += 50) {
@@ -232,7 +234,7 @@ test('a temporary name that was exchanged for a link is not followed', () => {
   unlinkSync(replacement.temporary);
   symlinkSync(precious, replacement.temporary);
   const other = LmdbFile.create(replacement, MAP_BYTES);
-  other.transact((entries) => entries.put('192.0.2.1', EXPIRES_AT));
+  other.transact((entries) => entries.put(at('192.0.2.1'), EXPIRES_AT));
   expect(statSync(precious).size).toBe(0);
   expect(fstatSync(replacement.fd).size).toBeGreaterThan(PAGE);
   other.close();

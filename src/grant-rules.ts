@@ -1,0 +1,34 @@
+/**
+ * grant-rules - what the configuration says of who may be granted, as the parts that decide
+ *
+ * The daemon and the one-shot that tidies maps while no daemon runs are made of the same parts, so that
+ * both show the same clients. Reporters and the host's addresses are told to them by their owner, as they change.
+ */
+import type { Config } from './config.js';
+import { Coverage } from './core/coverage.js';
+import { NeverGranted } from './core/never.js';
+import { Reporters } from './core/reporters.js';
+import { SiteNetworks } from './core/site.js';
+
+export interface GrantRules {
+  readonly reporters: Reporters;
+  readonly never: NeverGranted;
+  readonly site: SiteNetworks;
+  readonly coverage: Coverage;
+}
+
+export function grantRules({ grants }: Config): GrantRules {
+  const reporters = new Reporters();
+  const never = new NeverGranted({ networks: grants.never });
+  const site = new SiteNetworks(grants.always, grants.never);
+  const coverage = new Coverage({
+    ipv6Prefix: grants.ipv6_prefix,
+    ipv4Prefix: grants.ipv4_prefix,
+    access: grants.access_networks,
+    hosting: grants.hosting_networks,
+    never,
+    reporters,
+    site,
+  });
+  return { reporters, never, site, coverage };
+}
