@@ -42,6 +42,18 @@ function ruleFor(address: string, rules: StaticRules): string | undefined {
   return undefined;
 }
 
+/**
+ * The keys that a grant for an address or a network takes: its own, unless that is denied, and those of rules
+ * inside of it, which tcpserver would find first.
+ */
+function keysUnder(address: string, rules: StaticRules): string[] {
+  const keys = denies(ruleFor(address, rules) ?? '') ? [] : [address];
+  if (!address.endsWith('.')) return keys;
+  for (const [inside, rule] of rules)
+    if (inside.length > address.length && inside.startsWith(address) && !denies(rule)) keys.push(inside);
+  return keys;
+}
+
 function withRelayClient(rule: string): string {
   const sets = rule.startsWith(RELAYCLIENT) || rule.includes(`\0${RELAYCLIENT}`);
   return sets ? rule : rule + RELAYS;
@@ -58,8 +70,7 @@ function words(rules: StaticRules): Words {
         ? undefined
         : sayInPieces(entry, (piece) => {
             const address = addressOf(piece);
-            if (address === undefined) return undefined;
-            return denies(ruleFor(address, rules) ?? '') ? [] : [address];
+            return address === undefined ? undefined : keysUnder(address, rules);
           }),
     value: (address) => withRelayClient(ruleFor(address, rules) ?? inherited),
   };

@@ -43,6 +43,8 @@ export interface DaemonOptions {
   readonly map?: string;
   /** Default: any free port. */
   readonly port?: number;
+  /** More keys of [grants]. */
+  readonly grants?: string;
   /** More TOML at the end. */
   readonly more?: string;
   /** A command that runs the daemon, e.g. ['strace', '-f']. */
@@ -77,6 +79,7 @@ allow = ${list(options.allow ?? ['127.0.0.1', '::1'])}
 allow_file = "${path.join(directory, 'dracd.allow')}"
 [grants]
 lifetime = "${options.lifetime ?? '30m'}"
+${options.grants ?? ''}
 [store]
 directory = "${options.journal ?? path.join(directory, 'journal')}"
 [[exports]]

@@ -90,7 +90,7 @@ level = "info"
     'dracd.toml: key reporters.allow[0] = "192.0.2.7/24": must be an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
     'dracd.toml: key grants.lifetime = "0s": must be a duration from "1s" to "7d", such as "30m"',
     'dracd.toml: key grants.max = 0: must be a whole number from 1 to 16000000',
-    'dracd.toml: key grants.nevr = []: no such key; known here: lifetime, max, never',
+    'dracd.toml: key grants.nevr = []: no such key; known here: lifetime, max, never, always, ipv6_prefix, ipv4_prefix, access_networks, hosting_networks',
     'dracd.toml: key exports[0].format = "dbm": must be "lmdb", "bdb", "cdb", "tcprules", "list"',
     'dracd.toml: key exports[0].mode = "0666": must be "0644", "0640", "0604" or "0600"',
     'dracd.toml: key lookups[0].kind = "tcp_table": must be "socketmap", "policy"',
@@ -363,4 +363,52 @@ describe('readConfig', () => {
     const file = path.join(directory, name);
     expect(() => readConfig(file, '/x')).toThrow(`${file}: cannot be read: `);
   });
+});
+
+test.each([
+  [
+    'always = ["0.0.0.0/0"]',
+    'key grants.always[0] = "0.0.0.0/0": must be an address or network without host bits, IPv4 of at least /8',
+  ],
+  ['always = ["127.0.0.0/8"]', 'key grants.always[0] = "127.0.0.0/8": must be'],
+  ['always = ["2002::/20"]', 'key grants.always[0] = "2002::/20": must be'],
+  [
+    'always = ["198.51.100.0/24"]\nnever = ["198.51.0.0/16"]',
+    'key grants.always[0] = "198.51.100.0/24": it lies in grants.never, which wins',
+  ],
+  ['ipv6_prefix = 56', 'key grants.ipv6_prefix = 56: must be 128 '],
+  ['ipv4_prefix = 16', 'key grants.ipv4_prefix = 16: must be 32 '],
+  [
+    'access_networks = ["192.0.2.0/25"]',
+    'key grants.access_networks[0] = "192.0.2.0/25": must be a network without host bits, IPv4 of at most /24',
+  ],
+  ['access_networks = ["2001:db8::/65"]', 'key grants.access_networks[0] = "2001:db8::/65": must be'],
+  ['hosting_networks = ["x"]', 'key grants.hosting_networks[0] = "x": must be'],
+])('[grants] %s: %s', (text, mistake) => {
+  expect(mistakes(`[grants]\n${text}`).join('\n')).toContain(mistake);
+});
+
+const map = (format: string, dialect: string): string =>
+  `[[exports]]\nformat = "${format}"\npath = "/m/relay.${format === 'bdb' ? 'db' : format}"\n${dialect === '' ? '' : `dialect = "${dialect}"\n`}`;
+
+test.each([
+  ['ipv6_prefix = 64', 'bdb', 'sendmail', 'no words for IPv6 networks, which grants.ipv6_prefix asks for'],
+  ['ipv6_prefix = 64', 'bdb', 'drac', 'no words for IPv6 networks'],
+  ['access_networks = ["2001:db8::/32"]', 'bdb', 'sendmail', 'which grants.access_networks asks for'],
+  ['access_networks = ["192.0.2.0/24"]', 'bdb', 'sendmail', ''],
+  ['ipv4_prefix = 24', 'bdb', 'sendmail', ''],
+  ['always = ["10.0.0.0/8"]', 'bdb', 'sendmail', 'no words for 10.0.0.0/8, which grants.always asks for'],
+  ['always = ["10.0.0.0/8"]', 'bdb', 'postfix', ''],
+  ['always = ["10.0.0.0/8"]', 'lmdb', '', ''],
+  ['always = ["2001:0:0:5::/64"]', 'lmdb', '', 'must be'],
+  ['always = ["2400:0:0:5::/64"]', 'lmdb', '', 'no words for 2400:0:0:5::/64'],
+  ['always = ["2400:0:0:5::/64"]', 'list', 'exim', ''],
+  ['always = ["2001:db8::/64"]', 'tcprules', '', ''],
+  ['ipv6_prefix = 64', 'tcprules', '', ''],
+  ['ipv6_prefix = 64', 'lmdb', '', ''],
+  ['ipv6_prefix = 64', 'cdb', 'exim', ''],
+])('[grants] %s and a map %s %s: %j', (grants, format, dialect, mistake) => {
+  const found = mistakes(`[grants]\n${grants}\n${map(format, dialect)}`);
+  if (mistake === '') expect(found).toEqual([]);
+  else expect(found.join('\n')).toContain(mistake);
 });

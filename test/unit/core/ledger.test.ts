@@ -17,7 +17,7 @@ import { Coverage } from '../../../src/core/coverage.js';
 import { NeverGranted } from '../../../src/core/never.js';
 import { parseNetwork, type Network } from '../../../src/core/network.js';
 import { Reporters } from '../../../src/core/reporters.js';
-import { SiteNetworks } from '../../../src/core/site.js';
+import { FOREVER, SiteNetworks } from '../../../src/core/site.js';
 import type { Subject } from '../../../src/core/subject.js';
 
 const at = (text: string): ClientAddress => parseAddress(text) as ClientAddress;
@@ -501,4 +501,126 @@ describe('a question', () => {
     const verdict = world.ledger.ask(CLIENT);
     expect(verdict).toEqual({ verdict: 'not', endedAt: world.w - 1_000 });
   });
+});
+
+describe('a lease of a /64', () => {
+  const wide = { ipv6Prefix: 64 };
+
+  test('lets its neighbours relay, and the map says the network once', () => {
+    const world = new World(100, 60_000, wide);
+    expect(world.add('2001:db8:1:2::6')).toBe('granted');
+    expect([...world.map.keys()]).toEqual(['2001:db8:1:2::/64']);
+    for (const [client, verdict] of [
+      ['2001:db8:1:2::6', 'permitted'],
+      ['2001:db8:1:2:ffff::7', 'permitted'],
+      ['2001:db8:1:3::6', 'not'],
+    ] as const)
+      expect([client, world.ledger.ask(at(client)).verdict]).toEqual([client, verdict]);
+    expect(world.add('2001:db8:1:2::7')).toBe('renewed');
+    expect(world.ledger.size).toBe(1);
+  });
+
+  test('is stored with the client that was reported, and shown under it', () => {
+    const world = new World(100, 0, wide);
+    world.add('2001:db8:1:2::6');
+    expect(world.journal[0]).toMatchObject([{ client: '2001:db8:1:2::6', reporter: POP }]);
+    expect([...world.ledger.grants()]).toMatchObject([{ client: '2001:db8:1:2::6' }]);
+    expect([...world.ledger.permissions()]).toEqual([
+      { client: '2001:db8:1:2::/64', expiresAt: world.w + LIFETIME },
+    ]);
+  });
+
+  test('ends for all of them, and each is told when', () => {
+    const world = new World(100, 60_000, wide);
+    world.add('2001:db8:1:2::6');
+    const ended = world.w + LIFETIME;
+    world.pass(LIFETIME + 500);
+    expect(world.map.size).toBe(0);
+    expect(world.ledger.ask(at('2001:db8:1:2::99'))).toEqual({ verdict: 'not', endedAt: ended });
+  });
+
+  test('two clients of one network in one group are one grant', () => {
+    const world = new World(100, 0, wide);
+    const reports = ['2001:db8:1:2::6', '2001:db8:1:2::7'].map((client) => world.report(client));
+    world.settle();
+    expect(reports.map(({ outcomes }) => outcomes[0])).toEqual(['granted', 'renewed']);
+    expect(world.ledger.size).toBe(1);
+  });
+
+  test('comes back from the store as the configuration now says, the later end first', () => {
+    const stored = (world: World): Grant[] => [
+      { client: at('2001:db8:1:2::6'), reporter: POP, expiresAt: world.w + 30_000 },
+      { client: at('2001:db8:1:2::7'), reporter: POP, expiresAt: world.w + 20_000 },
+    ];
+    const now = new World(100, 0, wide);
+    now.ledger.restore(stored(now));
+    expect([...now.ledger.permissions()]).toEqual([
+      { client: '2001:db8:1:2::/64', expiresAt: now.w + 30_000 },
+    ]);
+    const exact = new World();
+    exact.ledger.restore(stored(exact));
+    expect([...exact.ledger.permissions()].map(({ client }) => client)).toEqual([
+      '2001:db8:1:2::6',
+      '2001:db8:1:2::7',
+    ]);
+  });
+
+  test('that the host has moved into goes on for its clients, and not for the host', () => {
+    const world = new World(100, 0, wide);
+    world.add('2001:db8:1:2::6');
+    world.never.setHosts([at('2001:db8:1:2::25')]);
+    expect(world.ledger.permits(at('2001:db8:1:2::6'))).toBe(true);
+    expect(world.ledger.permits(at('2001:db8:1:2::25'))).toBe(false);
+    // Its next lease covers the address alone.
+    expect(world.add('2001:db8:1:2::6')).toBe('granted');
+    expect([...world.map.keys()]).toEqual(['2001:db8:1:2::/64', '2001:db8:1:2::6']);
+  });
+});
+
+describe("the site's own networks", () => {
+  const site = { always: ['198.51.100.0/23', '203.0.113.0/24'] };
+
+  test('relay without a login and without an end, except what may never', () => {
+    const world = new World(100, 0, site);
+    expect(world.ledger.ask(at('203.0.113.7'))).toEqual({ verdict: 'permitted', expiresAt: FOREVER });
+    expect(world.ledger.ask(at('198.51.101.7')).verdict).toBe('permitted');
+    expect(world.ledger.ask(at('198.51.100.7')).verdict).toBe('not');
+    expect(world.ledger.ask(at('192.0.2.77')).verdict).toBe('not');
+    expect([...world.ledger.permissions()].map(({ client }) => client)).toEqual([
+      '198.51.101.0/24',
+      '203.0.113.0/24',
+    ]);
+  });
+
+  test('a login from there is granted, and changes no map: it says so already', () => {
+    const world = new World(100, 0, { always: ['203.0.113.7', '203.0.113.64/26'] });
+    for (const client of ['203.0.113.7', '203.0.113.65', '203.0.113.8'])
+      expect(world.add(client)).toBe('granted');
+    expect([...world.map.keys()]).toEqual(['203.0.113.8']);
+    const removed: Subject[] = [];
+    const change = world.change.bind(world);
+    world.change = (one) => {
+      removed.push(...one.remove);
+      change(one);
+    };
+    world.pass(LIFETIME + 500);
+    // Their end must not take the site's own entry out of the map.
+    expect(removed).toEqual(['203.0.113.8']);
+    expect(world.ledger.permits(at('203.0.113.7'))).toBe(true);
+    expect([...world.ledger.permissions()].map(({ client }) => client)).toEqual([
+      '203.0.113.7',
+      '203.0.113.64/26',
+    ]);
+  });
+});
+
+test('while the ledger is full a client without a grant may have fetched mail: that is not a no', () => {
+  const world = new World(1);
+  world.add('10.0.0.1');
+  expect(world.ledger.ask(at('10.0.0.2')).verdict).toBe('not');
+  expect(world.add('10.0.0.2')).toBe('full');
+  expect(world.ledger.ask(at('10.0.0.2')).verdict).toBe('unknown');
+  expect(world.ledger.ask(at('10.0.0.1')).verdict).toBe('permitted');
+  world.pass(LIFETIME + 500);
+  expect(world.ledger.ask(at('10.0.0.2')).verdict).toBe('not');
 });

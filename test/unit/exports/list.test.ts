@@ -43,10 +43,11 @@ test('postfix, addresses only: input for postmap', async () => {
   expect(await dumpBdb(`${file}.copy.db`)).toHaveLength(3);
 });
 
-test('sendmail: uncompressed IPv6, no networks', () => {
-  const { records, unsaid } = wordedRecords(list, clients, { dialects: ['sendmail'], value: 'RELAY' });
+test('sendmail: uncompressed IPv6, IPv4 networks written out, no IPv6 networks', () => {
+  const some = clients.map((client) => (client === '192.0.2.0/25' ? '192.0.2.8/31' : client));
+  const { records, unsaid } = wordedRecords(list, some, { dialects: ['sendmail'], value: 'RELAY' });
   expect(readFileSync(writeFile(list, records), 'utf8')).toBe(
-    '10.0.0.1\tRELAY\n192.0.2.7\tRELAY\n2001:db8:0:0:0:0:0:6\tRELAY\n',
+    '10.0.0.1\tRELAY\n192.0.2.7\tRELAY\n192.0.2.8\tRELAY\n192.0.2.9\tRELAY\n2001:db8:0:0:0:0:0:6\tRELAY\n',
   );
-  expect(unsaid).toEqual(['192.0.2.0/25', '2001:db8:1:10::/60']);
+  expect(unsaid).toEqual(['2001:db8:1:10::/60']);
 });

@@ -74,7 +74,7 @@ test('":deny" with grants: those who have fetched mail may connect', async () =>
   expect(await tcpRule(path, '192.0.2.2')).toMatch(/deny/);
 });
 
-test('networks of whole bytes; IPv6 and other networks have no words', async () => {
+test('networks of whole bytes, others in pieces; IPv6 has no words', async () => {
   const { path, unsaid } = file([
     '192.0.2.0/24',
     '10.0.0.0/8',
@@ -86,8 +86,21 @@ test('networks of whole bytes; IPv6 and other networks have no words', async () 
     /^rule 192\.0\.2\.:\nset environment variable RELAYCLIENT=\n/,
   );
   expect(await tcpRule(path, '10.200.1.1')).toMatch(/RELAYCLIENT/);
-  expect(await tcpRule(path, '192.0.3.1')).not.toMatch(/RELAYCLIENT/);
-  expect(unsaid).toEqual(['192.0.3.0/25', '2001:db8::6', '2001:db8::/64']);
+  expect(await tcpRule(path, '192.0.3.1')).toMatch(
+    /^rule 192\.0\.3\.1:\nset environment variable RELAYCLIENT=\n/,
+  );
+  expect(await tcpRule(path, '192.0.3.129')).not.toMatch(/RELAYCLIENT/);
+  expect(unsaid).toEqual(['2001:db8::6', '2001:db8::/64']);
+});
+
+test('a grant for a network reaches those inside who have rules of their own, and opens none of the closed', async () => {
+  const { path } = file(['192.0.2.0/24', '203.0.113.0/24'], RULES);
+  expect(await tcpRule(path, '192.0.2.7')).toMatch(
+    /DATABYTES=1000\nset environment variable RELAYCLIENT=\nallow/,
+  );
+  expect(await tcpRule(path, '192.0.2.8')).toMatch(/RELAYCLIENT=\nallow/);
+  expect(await tcpRule(path, '192.0.2.66')).toMatch(/deny/);
+  expect(await tcpRule(path, '203.0.113.5')).toMatch(/deny/);
 });
 
 test('a variable that only ends with the same name is another', async () => {
