@@ -70,7 +70,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await postfix?.stop();
+  await postfix.stop();
   await killAll();
 });
 
@@ -96,7 +96,11 @@ test.each([
 
 test('a login opens its /64 or /24 in access networks, and one address in hosting ranges', async () => {
   await grant('2001:db8:1:2::6', '198.18.5.7', '2001:db8:b:1::6', '203.0.113.7');
-  await until('the snapshot says so', 10_000, () => listed().includes('2001:db8:1:2::/64'));
+  await until(
+    'the snapshots say so',
+    10_000,
+    async () => listed().includes('203.0.113.7') && (await relays('203.0.113.7')).every(Boolean),
+  );
   for (const [client, expected] of [
     ['2001:db8:1:2::6', YES],
     ['2001:db8:1:2:ffff:1:2:3', YES],

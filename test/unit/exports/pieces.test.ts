@@ -44,3 +44,8 @@ test('what would need too many pieces is not said, and found out at once', () =>
 test('an address that has no words has no pieces', () => {
   expect(sayInPieces(network('192.0.2.7', 32), () => undefined)).toBeUndefined();
 });
+
+test('an IPv6 network is not cut down to addresses, whose keys Postfix meets for others', () => {
+  expect(sayInPieces(network('2001:db8:1:2:3:4:5:0', 112), exactly)).toBeUndefined();
+  expect(sayInPieces(network('2001:db8:1:2:3:4:5:6', 127), exactly)).toBeUndefined();
+});
