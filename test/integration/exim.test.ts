@@ -9,6 +9,7 @@ import {
   Exim,
   FOREIGN_RECIPIENT,
   LOCAL_RECIPIENT,
+  NETWORKS,
   PAGE,
   SPLIT_MACROS,
   LOCAL_MACROS,
@@ -149,6 +150,46 @@ describe('with long grants', () => {
     }
     await exim.inside.run('umount', '/usr/sbin/exim4');
   }, 320_000);
+
+  describe('where leases cover networks', () => {
+    beforeAll(async () => {
+      await daemon.stop();
+      daemon = await exim.dracdOfNetworks(
+        'ipv6_prefix = 64\nipv4_prefix = 24\nalways = ["198.18.0.64/26", "2001:db8:a::/60"]',
+      );
+      await report('203.0.113.50');
+      await report('2001:db8:7::50');
+    }, 60_000);
+
+    const rows: [string, number][] = [
+      ['203.0.113.50', 250],
+      ['203.0.113.51', 250],
+      ['203.0.114.50', 550],
+      ['2001:db8:7::50', 250],
+      ['2001:db8:7:0:1:2:3:4', 250],
+      ['2001:db8:7:1::50', 550],
+      ['198.18.0.65', 250],
+      ['198.18.0.1', 550],
+      ['2001:db8:a:f::1', 250],
+      ['2001:db8:a:10::1', 550],
+    ];
+
+    test.each([
+      ['cdb', (): string => blocks(PAGE, NETWORKS)[0]?.text ?? ''],
+      ['list', (): string => recipe('list').macros],
+    ] as const)(
+      '%s: all of a network relay, and nobody else',
+      async (_, macros) => {
+        await exim.prepare(macros());
+        const ask = (client: string): Promise<number> => exim.ask(client, FOREIGN_RECIPIENT, 'played');
+        await until('it is published', 10_000, async () => (await ask('2001:db8:7::50')) === 250);
+        const answers: [string, number][] = [];
+        for (const [client] of rows) answers.push([client, await ask(client)]);
+        expect(answers).toEqual(rows);
+      },
+      120_000,
+    );
+  });
 
   describe('where the lines go', () => {
     const networks = '203.0.113.0/25';

@@ -98,6 +98,8 @@ export const sections = [
   'socketmap through a unix socket',
   'socketmap over TCP',
 ] as const;
+/** The cdb again, for leases that cover networks. */
+export const NETWORKS = 'Networks';
 export type Section = (typeof sections)[number];
 
 interface Recipe {
@@ -170,6 +172,14 @@ export class Exim {
     await this.inside.run('chown', 'dracd:', directory);
     const more = sections.map((section) => recipe(section).toml).join('');
     return Daemon.start({ directory, lifetime, more, prefix: this.asDracd });
+  }
+
+  /** dracd whose grants are networks, with the maps that can say them. */
+  async dracdOfNetworks(grants: string): Promise<Daemon> {
+    const directory = newDirectory('exim-networks');
+    await this.inside.run('chown', 'dracd:', directory);
+    const more = recipe('cdb').toml + recipe('list').toml;
+    return Daemon.start({ directory, grants, more, prefix: this.asDracd });
   }
 
   /** The words that run what follows them inside, as dracd's own user. */
