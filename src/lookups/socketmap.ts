@@ -1,7 +1,9 @@
 /**
  * socketmap - one table for Postfix `socketmap:`, Sendmail `K... socket` and Exim `${readsocket}`
  *
- * A question is `MAP KEY`; the map selects the view, the key is a client's address or host name. Answers:
+ * A question is `MAP KEY`; the map selects the view, the key is a client's address or host name. There is one
+ * view, who may relay now, under two names: `relay`, and `drac`, which Sendmail's FEATURE(`drac') asks for: it sends
+ * the name of its own map, and that name is fixed. Answers:
  *   OK OK, or OK EPOCH   the client may relay (EPOCH: when its grant ends, as in the maps)
  *   NOTFOUND             it may not, or the key is no address (host names are asked for before addresses)
  *   TEMP TEXT            it cannot be said at present; the mail server puts off, neither relays nor refuses
@@ -16,8 +18,8 @@ import { clientOf } from './client-key.js';
 import { Listener, type Service } from './listener.js';
 import type { Lookup, LookupOptions } from './lookup.js';
 
-/** The only view there is: who may relay now. */
-const RELAY = 'relay ';
+/** The names of the only view there is, who may relay now; a blank ends each. */
+const RELAY = ['relay ', 'drac '];
 
 const HIT = encodeNetstring('OK OK');
 // The blank belongs to it: some clients want a value, if an empty one.
@@ -42,11 +44,12 @@ export class Socketmap implements Service<Uint8Array> {
   answer(question: Uint8Array): Uint8Array {
     const { counters, permits } = this.#options;
     const text = Buffer.from(question.buffer, question.byteOffset, question.length).toString('latin1');
-    if (!text.startsWith(RELAY)) {
+    const map = RELAY.find((name) => text.startsWith(name));
+    if (map === undefined) {
       counters.add('lookup.socketmap.no-map');
       return NO_SUCH_MAP;
     }
-    const client = clientOf(text.slice(RELAY.length));
+    const client = clientOf(text.slice(map.length));
     if (client === undefined) {
       counters.add('lookup.socketmap.no-address');
       return MISS;

@@ -54,6 +54,7 @@ export function blocks(page: string, heading: string): Block[] {
 export function withNames(text: string, names: Readonly<Record<string, string>>): string {
   return Object.entries(names).reduce((all, [name, instead]) => {
     if (!text.includes(name)) throw new Error(`the recipe names no ${name}:\n${text}`);
-    return all.replaceAll(name, instead);
+    // By a function, because Sendmail's `$&` and the like mean something in a text that replaces.
+    return all.replaceAll(name, () => instead);
   }, text);
 }
