@@ -8,6 +8,7 @@
  *                           2001:0db8:0000: ... :0006 (exim -bh)
  *                           2001.0db8.0000. ... .0006 (net-)           2001.0db8.0001.0002. ... .0000/64 (net64-)
  *   drac      192.0.2.7     2001:db8::6; with cidr_key and /32, /128   none
+ *   opensmtpd 192.0.2.7     2001:db8::6                                192.0.2.0/24, 2001:db8:1:2::/64
  *
  * No spelling of one client is a spelling of another, so programs may share a file.
  *
@@ -142,6 +143,10 @@ function dracKeys(entry: Entry, { cidrKey }: Wording): readonly string[] | undef
   return [cidrKey ? `${entry.client}/${entry.prefix}` : entry.client];
 }
 
+function opensmtpdKeys(entry: Entry): readonly string[] {
+  return [networkText(entry)];
+}
+
 interface Dialect {
   /** Whether keys and values end with a NUL where the file allows for either. */
   terminated(wording: Wording): boolean;
@@ -150,6 +155,7 @@ interface Dialect {
 
 /** Debian's postmap, and so its Postfix and Exim, end everything with a NUL; Sendmail reads both forms. */
 const always = (): boolean => true;
+const never = (): boolean => false;
 
 /** Every wording, by the name the configuration calls it. */
 export const dialects = {
@@ -157,6 +163,7 @@ export const dialects = {
   sendmail: { terminated: always, keys: sendmailKeys },
   exim: { terminated: always, keys: eximKeys },
   drac: { terminated: ({ termKd }) => termKd, keys: dracKeys },
+  opensmtpd: { terminated: never, keys: opensmtpdKeys },
 } as const satisfies Record<string, Dialect>;
 
 /** What `dialect` may say in the configuration. */
