@@ -8,6 +8,7 @@
  *                           2001:0db8:0000: ... :0006 (exim -bh)
  *                           2001.0db8.0000. ... .0006 (net-)           2001.0db8.0001.0002. ... .0000/64 (net64-)
  *   drac      192.0.2.7     2001:db8::6; with cidr_key and /32, /128   none
+ *   opensmtpd 192.0.2.7     2001:db8::6                                192.0.2.0/24, 2001:db8:1:2::/64
  *
  * No spelling of one client is a spelling of another, so programs may share a file.
  *
@@ -25,7 +26,7 @@
  */
 import { addressToBytes } from '../core/address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from '../core/coverage.js';
-import { type Entry, isExact, isIpv6, leadingBytes, secondOf } from './entry.js';
+import { type Entry, isExact, isIpv6, leadingBytes, networkText, secondOf } from './entry.js';
 import { sayInPieces } from './pieces.js';
 
 /** What the administrator chooses for one file. */
@@ -111,6 +112,10 @@ function dracKeys(entry: Entry, { cidrKey }: Wording): readonly string[] | undef
   return [cidrKey ? `${entry.client}/${entry.prefix}` : entry.client];
 }
 
+function opensmtpdKeys(entry: Entry): readonly string[] {
+  return [networkText(entry)];
+}
+
 interface Dialect {
   /** Whether keys and values end with a NUL where the file allows for either. */
   terminated(wording: Wording): boolean;
@@ -119,6 +124,7 @@ interface Dialect {
 
 /** Debian's postmap, and so its Postfix and Exim, end everything with a NUL; Sendmail reads both forms. */
 const always = (): boolean => true;
+const never = (): boolean => false;
 
 /** Every wording, by the name the configuration calls it. */
 export const dialects = {
@@ -126,6 +132,7 @@ export const dialects = {
   sendmail: { terminated: always, keys: sendmailKeys },
   exim: { terminated: always, keys: eximKeys },
   drac: { terminated: ({ termKd }) => termKd, keys: dracKeys },
+  opensmtpd: { terminated: never, keys: opensmtpdKeys },
 } as const satisfies Record<string, Dialect>;
 
 /** What `dialect` may say in the configuration. */

@@ -1,11 +1,13 @@
 /**
  * list - the allow-list as text, one client a line, sorted
  *
- *   exim      192.0.2.7, 2001:db8::/64           Exim host lists, OpenSMTPD tables: the address or network alone
+ *   exim      192.0.2.7, 2001:db8::/64           Exim host lists: the address or network alone
  *   postfix   192.0.2.7<TAB>1795571821           Postfix cidr: tables; input for postmap (addresses, no networks)
  *   sendmail  2001:db8:0:0:0:0:0:6<TAB>179...    input for makemap
+ *   opensmtpd 192.0.2.7, 2001:db8::/64           OpenSMTPD tables: as for Exim, and one line more
  *
- * An empty file is a valid list of nobody. Programs that read such a file once need to be told of a new
+ * An empty file is a valid list of nobody, but not for OpenSMTPD: smtpd cannot tell a list from a mapping
+ * then, and does not start. So its file always has a line for an address that no client can have. Programs that read such a file once need to be told of a new
  * one: that is what `command` is for.
  */
 import type { Container } from './container.js';
@@ -16,6 +18,8 @@ import type { Records } from './records.js';
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
+/** Nobody, for OpenSMTPD: the limited broadcast address, which is never granted either. */
+const NOBODY = [['255.255.255.255', '']] as const;
 
 function writeLines(records: Records, output: Output): void {
   for (const record of records.sorted()) {
@@ -31,7 +35,7 @@ function writeLines(records: Records, output: Output): void {
 
 export const list: Container = {
   suffix: '',
-  dialects: ['exim', 'postfix', 'sendmail'],
+  dialects: ['exim', 'postfix', 'sendmail', 'opensmtpd'],
   shared: false,
   keys: ['dialect', 'value', 'interval', 'command', 'command_stdin'],
   words: (wording): Words => {
@@ -39,7 +43,9 @@ export const list: Container = {
     const [dialect] = wording.dialects;
     if (dialect === 'sendmail') return words;
     const keys: Words['keys'] = (entry) => [networkText(entry)];
-    return dialect === 'exim' ? { ...words, keys, value: () => '' } : { ...words, keys };
+    if (dialect === 'postfix') return { ...words, keys };
+    const alone = { ...words, keys, value: () => '' };
+    return dialect === 'opensmtpd' ? { ...alone, fixed: NOBODY } : alone;
   },
   write: writeLines,
 };

@@ -167,7 +167,8 @@ function giveTo(
   { gid, group }: { gid: number; group?: string | undefined },
 ): void {
   try {
-    chownSync(file, -1, gid);
+    // The supplied unit forbids the call itself, so it is made only when it changes something.
+    if (lstatSync(file).gid !== gid) chownSync(file, -1, gid);
   } catch (thrown) {
     throw new Fault(
       'LISTEN',

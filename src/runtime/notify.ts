@@ -2,8 +2,9 @@
  * notify - tells systemd how the daemon is
  *
  * Runs systemd-notify (part of systemd), because Node cannot open a unix datagram socket. The message
- * comes from that helper's process, so the unit says NotifyAccess=all. Without NOTIFY_SOCKET nothing
- * is run. A helper that fails or hangs (2 s) is passed over: systemd then acts on silence, as it should.
+ * comes from that helper's process, so the unit says NotifyAccess=all. The helper stays until systemd has
+ * taken the message: of a sender that has gone systemd cannot tell the unit, and the message is lost.
+ * Without NOTIFY_SOCKET nothing is run. A helper that fails or hangs (2 s) is passed over: systemd then acts on silence, as it should.
  */
 import { execFile } from 'node:child_process';
 
@@ -21,7 +22,7 @@ export function notify(environment: NotifyEnvironment, ...assignments: string[])
   return new Promise((resolve) => {
     const options = { timeout: HELPER_TIMEOUT_MS, env: { ...process.env, ...environment } };
     try {
-      execFile('systemd-notify', ['--no-block', `--pid=${process.pid}`, ...assignments], options, () => {
+      execFile('systemd-notify', [`--pid=${process.pid}`, ...assignments], options, () => {
         resolve();
       });
     } catch {

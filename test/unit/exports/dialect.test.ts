@@ -60,6 +60,9 @@ test.each<[DialectName[], string, readonly string[] | undefined]>([
   [['drac'], '192.0.2.7', ['192.0.2.7']],
   [['drac'], '2001:db8::6', ['2001:db8::6']],
   [['drac'], '2001:db8:1:2::/64', undefined],
+  [['opensmtpd'], '192.0.2.7', ['192.0.2.7']],
+  [['opensmtpd'], '2001:db8::6', ['2001:db8::6']],
+  [['opensmtpd'], '2001:db8:1:2::/64', ['2001:db8:1:2::/64']],
   [['postfix', 'sendmail'], '192.0.2.7', ['192.0.2.7']],
   [['postfix', 'sendmail'], '2001:db8::6', ['2001:db8::6', '2001:db8:0:0:0:0:0:6']],
   [['postfix', 'sendmail'], '2001:db8:1:2::/64', undefined],
@@ -80,6 +83,7 @@ test.each<[DialectName, boolean, boolean]>([
   ['exim', false, true],
   ['drac', false, false],
   ['drac', true, true],
+  ['opensmtpd', false, false],
 ])('%s with TERM_KD %s: a NUL behind everything is %s', (dialect, termKd, expected) => {
   expect(keyedWords(wording([dialect], { termKd }), { mayTerminate: true }).terminated).toBe(expected);
   expect(keyedWords(wording([dialect], { termKd }), { mayTerminate: false }).terminated).toBe(false);

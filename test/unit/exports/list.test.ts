@@ -19,6 +19,15 @@ test('exim: addresses and networks of any length alone, sorted, each once', () =
   expect(unsaid).toEqual([]);
 });
 
+test('opensmtpd: the same, and a line for nobody, so that it is never empty', () => {
+  const text = (granted: readonly string[]): string =>
+    readFileSync(writeFile(list, wordedRecords(list, granted, { dialects: ['opensmtpd'] }).records), 'utf8');
+  expect(text([])).toBe('255.255.255.255\n');
+  expect(text(clients)).toBe(
+    '10.0.0.1\n192.0.2.0/25\n192.0.2.7\n2001:db8:1:10::/60\n2001:db8::6\n255.255.255.255\n',
+  );
+});
+
 test('postfix: a cidr: table, which Postfix reads', async () => {
   const file = writeFile(list, wordedRecords(list, clients, { dialects: ['postfix'] }).records);
   expect(readFileSync(file, 'utf8').split('\n')[0]).toBe('10.0.0.1\t1790000001');

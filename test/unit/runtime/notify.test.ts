@@ -4,19 +4,25 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { notify, watchdogIntervalMs } from '../../../src/runtime/notify.js';
-import { childEnvironment, newDirectory, until } from '../../support/processes.js';
+import { childEnvironment, newDirectory, settlesWithin, until } from '../../support/processes.js';
 
 const PATIENCE_MS = 20_000;
 
-/** Python, because Node has no unix datagram sockets: one line for each datagram, its assignments and the sender's pid. */
+/**
+ * Python, because Node has no unix datagram sockets: one line for each datagram, its assignments and the sender's pid.
+ * As systemd does, it closes what comes with a barrier, for which the helper waits.
+ */
 const LISTENER = `
-import socket, struct, sys
+import array, os, socket, struct, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 s.bind(sys.argv[1])
 print('listening', flush=True)
 while True:
     text, control, _, _ = s.recvmsg(4096, 256)
+    for _, kind, data in control:
+        if kind == socket.SCM_RIGHTS: [os.close(fd) for fd in array.array('i', data)]
+    if text.startswith(b'BARRIER=1'): continue
     pid = [struct.unpack('3i', data)[0] for _, kind, data in control if kind == socket.SCM_CREDENTIALS]
     print(text.decode().strip().replace('\\n', ' '), *pid, flush=True)
 `;
@@ -43,10 +49,15 @@ class Listener {
     await until('the socket', PATIENCE_MS, () => this.lines.shift() === 'listening');
   }
 
+  /** SIGSTOP and SIGCONT: systemd has something else to do. */
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
   async close(): Promise<void> {
     if (this.#child !== undefined) {
       const ended = once(this.#child, 'exit');
-      this.#child.kill();
+      this.#child.kill('SIGKILL');
       await ended;
     }
     rmSync(this.directory, { recursive: true });
@@ -80,6 +91,17 @@ test('one after the other', async () => {
     'WATCHDOG=1',
     'STOPPING=1',
   ]);
+});
+
+test('the helper stays until the message has been taken', async () => {
+  await listener.listen();
+  listener.signal('SIGSTOP');
+  const sent = notify({ NOTIFY_SOCKET: listener.socket }, 'READY=1');
+  expect(await settlesWithin(sent, 500)).toBe(false);
+  listener.signal('SIGCONT');
+  await sent;
+  await until('a datagram', PATIENCE_MS, () => listener.lines.length > 0);
+  expect(listener.lines[0]).toContain('READY=1');
 });
 
 test('without a socket in the environment nothing is sent', async () => {
