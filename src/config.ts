@@ -7,7 +7,7 @@
  *
  * Errors: Fault CONFIG, whose message is ready to be shown.
  */
-import { parse, TomlError } from 'smol-toml';
+import { parse, TomlError, type TomlTable } from 'smol-toml';
 import type { z } from 'zod';
 import { conflicts } from './config-conflicts.js';
 import { allowed, type Config, configSchema } from './config-schema.js';
@@ -15,6 +15,14 @@ import { Fault, reasonOf } from './core/fault.js';
 import { readSmallFile } from './runtime/read-file.js';
 
 export type { Config } from './config-schema.js';
+
+/** What holds where the text says nothing. */
+export interface Defaults {
+  /** Where state goes when the text names no path. */
+  readonly stateDirectory: string;
+  /** Gives what the text does not say, before all is checked. */
+  readonly supply: (root: TomlTable) => TomlTable;
+}
 
 /** A larger configuration file than this, bytes, is not one. */
 export const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
@@ -58,14 +66,15 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
   ];
 }
 
-/**
- * Checks the text of a configuration. `file` is only named in messages; `stateDirectory` is where
- * state goes when the text names no path.
- */
-export function parseConfig(text: string, file: string, stateDirectory: string): Config {
-  let root: unknown;
+/** Checks the text of a configuration. `file` is only named in messages; `defaults` may be the state directory alone. */
+export function parseConfig(text: string, file: string, defaults: string | Defaults): Config {
+  const { stateDirectory, supply } =
+    typeof defaults === 'string'
+      ? { stateDirectory: defaults, supply: (table: TomlTable): TomlTable => table }
+      : defaults;
+  let root: TomlTable;
   try {
-    root = parse(text);
+    root = supply(parse(text));
   } catch (error) {
     const where = error instanceof TomlError ? `:${error.line}:${error.column}` : '';
     throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error)}`, error);
@@ -81,12 +90,12 @@ export function parseConfig(text: string, file: string, stateDirectory: string):
 }
 
 /** Reads a configuration file. */
-export function readConfig(file: string, stateDirectory: string): Config {
+export function readConfig(file: string, defaults: string | Defaults): Config {
   let text: string;
   try {
     text = readSmallFile(file, MAX_CONFIG_BYTES);
   } catch (error) {
     throw new Fault('CONFIG', `${file}: cannot be read: ${reasonOf(error)}`, error);
   }
-  return parseConfig(text, file, stateDirectory);
+  return parseConfig(text, file, defaults);
 }

@@ -1,87 +1,67 @@
 #!/usr/bin/env node
 /**
- * dracd - POP-before-SMTP relay authorization daemon
+ * dracd - POP-before-SMTP relay authorization daemon, and rpc.dracd, its drop-in for the original
  *
- * SYNOPSIS  dracd [--config FILE] [--check-config] [--expire-map] [-i] [-e MINUTES] [--version]
+ * SYNOPSIS  see arguments.ts
  *
  * Signals: SIGTERM and SIGINT stop it within two seconds; SIGHUP reads reporters and log level anew.
  * Exit status: 0 stopped as told; 1 could not start or go on; 2 the configuration or command line is wrong.
+ *
+ * As rpc.dracd it takes over the live grants of the database that it finds at its start (import-grants), unless
+ * -i says to forget all, or the database is its own and unchanged since: then the journal knows more than it. So a
+ * restart brings back nothing that has ended or was revoked, and what the original has granted meanwhile (after
+ * an undone switch) is never lost. A database that cannot be read is told of, and the service starts without it.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { CommanderError } from 'commander';
+import { DEFAULT_CONFIG, MINUTE_MS, type Options, parseArguments } from './arguments.js';
 import { type Config, parseConfig, readConfig } from './config.js';
 import { Fault, reasonOf } from './core/fault.js';
-import { MAX_LIFETIME_MS } from './core/grant.js';
 import { Daemon } from './daemon.js';
+import { type DropIn, findDropIn, refuseHash, refuseSecond } from './drop-in.js';
 import { expireMaps } from './expire-map.js';
 import { greeting } from './greeting.js';
+import { importGrants } from './import-grants.js';
 import { systemClock } from './runtime/clock.js';
 import { createLogger, type Logger, type LogStyle } from './runtime/log.js';
 import { notify, type NotifyEnvironment, watchdogIntervalMs } from './runtime/notify.js';
+import { isUnused } from './store/directory.js';
 import { version } from './version.js';
 
 const EXIT_FAILURE = 1;
 const EXIT_CONFIG = 2;
-const DEFAULT_CONFIG = '/etc/dracd/dracd.toml';
 const SERVICE_STATE = '/var/lib/dracd';
 const LOCAL_STATE = './var';
-const MINUTE_MS = 60_000;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-interface Options {
-  config?: string;
-  checkConfig: boolean;
-  expireMap: boolean;
-  init: boolean;
-  expire?: number;
+/** What the command line asks for. */
+interface Wish {
+  readonly options: Options;
+  /** As rpc.dracd only. */
+  readonly dropIn: DropIn | undefined;
 }
 
-function minutes(text: string): number {
-  const value = Number(text);
-  const most = MAX_LIFETIME_MS / MINUTE_MS;
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
-  throw new InvalidArgumentError(`It must be a whole number of minutes from 1 to ${most}.`);
-}
-
-function parseArguments(): Options {
-  const program = new Command('dracd')
-    .description(
-      'Keeps the addresses of clients that have just fetched mail, and tells the mail server to relay for them.',
-    )
-    .option(
-      '--config <FILE>',
-      `configuration (TOML); default ${DEFAULT_CONFIG} if it exists, else built-in defaults`,
-    )
-    .option('--check-config', 'check the configuration, say what is wrong, and end', false)
-    .option('--expire-map', 'take what is over out of the maps, if no daemon runs, and end', false)
-    .option('-i, --init', 'forget all grants at the start', false)
-    .option('-e, --expire <MINUTES>', 'lifetime of a grant, instead of the configured one', minutes)
-    .version(`dracd ${version()}`)
-    .addHelpText(
-      'after',
-      '\nSignals: SIGTERM, SIGINT stop it; SIGHUP reads reporters and log level anew.\nExit status: 0 stopped as told, 1 failure, 2 configuration or command line.',
-    )
-    .allowExcessArguments(false)
-    .exitOverride();
-  return program.parse().opts<Options>();
+/** The directory that systemd has made for the unit. */
+function givenState(): string | undefined {
+  return process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '');
 }
 
 /** The configuration file in use, or undefined for the built-in defaults. */
-function configFile(options: Options): string | undefined {
+function configFile({ options }: Wish): string | undefined {
   return options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
 }
 
-function loadConfig(options: Options): Config {
-  const file = configFile(options);
-  // systemd names the unit's StateDirectory; a person without a configuration works in the current directory.
-  const state =
-    process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '') ??
-    (file === undefined ? LOCAL_STATE : SERVICE_STATE);
+function loadConfig(wish: Wish): Config {
+  const file = configFile(wish);
+  // A person without a configuration works in the current directory.
+  const state = givenState() ?? (file === undefined ? LOCAL_STATE : SERVICE_STATE);
+  const defaults = wish.dropIn ?? path.resolve(state);
   const config =
-    file === undefined ? parseConfig('', 'built-in defaults', path.resolve(state)) : readConfig(file, state);
-  if (options.expire === undefined) return config;
-  return { ...config, grants: { ...config.grants, lifetime: options.expire * MINUTE_MS } };
+    file === undefined ? parseConfig('', 'built-in defaults', defaults) : readConfig(file, defaults);
+  const { expire } = wish.options;
+  if (expire === undefined) return config;
+  return { ...config, grants: { ...config.grants, lifetime: expire * MINUTE_MS } };
 }
 
 function logStyle(): LogStyle {
@@ -110,17 +90,30 @@ function feedWatchdog(daemon: Daemon, environment: NotifyEnvironment, log: Logge
   });
 }
 
-function reload(daemon: Daemon, options: Options, log: Logger): void {
+function reload(daemon: Daemon, wish: Wish, log: Logger): void {
   try {
-    daemon.reload(loadConfig(options));
+    daemon.reload(loadConfig(wish));
   } catch (error) {
     log.error('reload refused: everything stays as it was', { error: reasonOf(error) });
   }
 }
 
-async function serve(options: Options): Promise<void> {
-  const config = loadConfig(options);
-  if (configFile(options) === undefined)
+/** The grants that the original has left, once, and only when nobody else serves. */
+async function takeOver({ options, dropIn }: Wish, config: Config, log: Logger): Promise<void> {
+  if (dropIn === undefined) return;
+  refuseHash(dropIn);
+  await refuseSecond(config, systemClock);
+  const { database, survey, problem } = dropIn;
+  if (problem !== undefined)
+    log.error('import: nothing is taken over, the service starts without', { reason: problem.message });
+  if (options.init || survey === undefined) return;
+  if (survey.ours && !isUnused(config.store.directory)) return;
+  await importGrants({ file: database, config, forgetAll: false, clock: systemClock, log });
+}
+
+async function serve(wish: Wish): Promise<void> {
+  const config = loadConfig(wish);
+  if (configFile(wish) === undefined)
     mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
   const log = createLogger({ level: config.log.level, style: logStyle() });
   const environment = systemdEnvironment();
@@ -128,11 +121,12 @@ async function serve(options: Options): Promise<void> {
   const early: NodeJS.Signals[] = [];
   const remember = (signal: NodeJS.Signals): void => void early.push(signal);
   for (const signal of SIGNALS) process.on(signal, remember);
+  await takeOver(wish, config, log);
   const daemon = await Daemon.start({
     config,
     clock: systemClock,
     log,
-    forgetAll: options.init,
+    forgetAll: wish.options.init,
     version: version(),
   });
   let stopping = false;
@@ -147,7 +141,7 @@ async function serve(options: Options): Promise<void> {
     });
   };
   const hangUp = (): void => {
-    reload(daemon, options, log);
+    reload(daemon, wish, log);
   };
   for (const signal of SIGNALS) process.off(signal, remember);
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
@@ -159,19 +153,42 @@ async function serve(options: Options): Promise<void> {
   feedWatchdog(daemon, environment, log);
 }
 
+/** What the timer does while no daemon runs. A database that somebody else writes is not ours to change. */
+async function expire(wish: Wish): Promise<void> {
+  const { dropIn } = wish;
+  const config = loadConfig(wish);
+  const isTheirs = ({ path: file }: Config['exports'][number]): boolean =>
+    file === dropIn?.database && dropIn.survey?.ours !== true;
+  await expireMaps({
+    config: { ...config, exports: config.exports.filter((one) => !isTheirs(one)) },
+    clock: systemClock,
+    log: createLogger({ level: config.log.level, style: logStyle() }),
+  });
+}
+
+async function importOnly(wish: Wish, file: string): Promise<void> {
+  const config = loadConfig(wish);
+  const log = createLogger({ level: config.log.level, style: logStyle() });
+  await importGrants({
+    file: path.resolve(file),
+    config,
+    forgetAll: wish.options.init,
+    clock: systemClock,
+    log,
+  });
+}
+
 async function run(): Promise<void> {
-  const options = parseArguments();
+  const options = parseArguments(process.argv);
+  const { database } = options;
+  const dropIn = options.original ? findDropIn({ database, stateDirectory: givenState() }) : undefined;
+  const wish: Wish = { options, dropIn };
   if (options.checkConfig) {
-    loadConfig(options);
-    process.stdout.write(`${configFile(options) ?? 'built-in defaults'}: ok\n`);
-  } else if (options.expireMap) {
-    const config = loadConfig(options);
-    await expireMaps({
-      config,
-      clock: systemClock,
-      log: createLogger({ level: config.log.level, style: logStyle() }),
-    });
-  } else await serve(options);
+    loadConfig(wish);
+    process.stdout.write(`${configFile(wish) ?? 'built-in defaults'}: ok\n`);
+  } else if (options.expireMap) await expire(wish);
+  else if (options.import !== undefined) await importOnly(wish, options.import);
+  else await serve(wish);
 }
 
 function exitStatusOf(error: unknown): number {

@@ -9,6 +9,7 @@
 export const faultCodes = {
   CONFIG: { temporary: false },
   LOCKED: { temporary: false },
+  IMPORT: { temporary: false },
   STORE: { temporary: true },
   MAP: { temporary: true },
   LIBRARY: { temporary: false },

@@ -11,11 +11,13 @@
  *   internal  length u16, type u8, 0, page u32, records u32 (0: not counted), key; the first key is empty
  *
  * An empty database is one empty leaf. The file is never changed in place: it could be (`postmap -i`), but
- * programs that have a db file open may go on with what they have read.
+ * programs that have a db file open may go on with what they have read. Its identity is a seal (wire/seal),
+ * by which what others have changed in place is told apart.
  *
  * Limits: key and value of a record fit into a page together (Records sees to that).
  */
 import { randomBytes } from 'node:crypto';
+import { encodeSeal, FileCheck, SEAL_AT, SEAL_RANDOM_BYTES, type SealedWording } from '../wire/seal.js';
 import type { Container } from './container.js';
 import { keyedWords } from './dialect.js';
 import type { Output } from './output.js';
@@ -35,7 +37,6 @@ const LEAF_LEVEL = 1;
 const NO_LOG = 1;
 const INTERNAL_TYPE = 3;
 const META_TYPE = 9;
-const UNIQUE_ID_BYTES = 20;
 const MIN_KEYS = 2;
 const PAD = 0x20;
 const ROOT = 1;
@@ -48,6 +49,27 @@ interface PageHeader {
   readonly previous: number;
   readonly next: number;
   readonly level: number;
+}
+
+/** The file, with a check of all that is written to it. */
+class SealedFile {
+  readonly #output: Output;
+  readonly #check = new FileCheck();
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  append(page: Uint8Array): void {
+    this.#check.add(page);
+    this.#output.append(page);
+  }
+
+  /** To be called when all is written. */
+  seal(wording: SealedWording): void {
+    const seal = encodeSeal({ ...wording, check: this.#check.value }, randomBytes(SEAL_RANDOM_BYTES));
+    this.#output.overwrite(seal, SEAL_AT);
+  }
 }
 
 /** One page at a time, written when it is complete. */
@@ -94,7 +116,7 @@ class Page {
   }
 
   /** Writes the page and begins an empty one. */
-  writeTo(output: Output, { number, previous, next, level }: PageHeader): void {
+  writeTo(output: SealedFile, { number, previous, next, level }: PageHeader): void {
     const view = this.#view;
     view.setUint32(4, NO_LOG, true);
     view.setUint32(8, number, true);
@@ -111,7 +133,7 @@ class Page {
   }
 }
 
-function writeMeta(output: Output, lastPage: number): void {
+function writeMeta(output: SealedFile, lastPage: number): void {
   const bytes = new Uint8Array(PAGE_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(4, NO_LOG, true);
@@ -120,7 +142,6 @@ function writeMeta(output: Output, lastPage: number): void {
   view.setUint32(20, PAGE_BYTES, true);
   view.setUint8(25, META_TYPE);
   view.setUint32(32, lastPage, true);
-  bytes.set(randomBytes(UNIQUE_ID_BYTES), 52);
   view.setUint32(76, MIN_KEYS, true);
   view.setUint32(84, PAD, true);
   view.setUint32(88, ROOT, true);
@@ -198,7 +219,7 @@ class Tree {
     return aligned(INTERNAL_ITEM_HEADER + length) + OFFSET_BYTES;
   }
 
-  write(output: Output): void {
+  write(output: SealedFile): void {
     const root = this.#levels.length - 1;
     const page = new Page(this.#records);
     writeMeta(output, this.#lastPage);
@@ -206,7 +227,7 @@ class Tree {
     for (let level = 0; level < root; level += 1) this.#writeLevel(level, page, output);
   }
 
-  #writeLevel(level: number, page: Page, output: Output): void {
+  #writeLevel(level: number, page: Page, output: SealedFile): void {
     const { bounds } = this.#levels[level] as Level;
     const first = this.#pages[level] as number;
     const last = first + bounds.length - 2;
@@ -251,7 +272,9 @@ export const bdb: Container = {
   shared: true,
   keys: ['dialect', 'value', 'cidr_key', 'term_kd', 'interval', 'command'],
   words: (wording) => keyedWords(wording, { mayTerminate: true }),
-  write: (records, output) => {
-    new Tree(records).write(output);
+  write: (records, output, wording) => {
+    const file = new SealedFile(output);
+    new Tree(records).write(file);
+    file.seal({ cidrKey: wording?.cidrKey ?? false, termKd: records.terminated });
   },
 };

@@ -22,6 +22,6 @@ export interface Container {
   readonly keys: readonly ExportKey[];
   /** Which records the entries become. Throws Fault CONFIG. */
   words(wording: Wording): Words;
-  /** Writes the whole file. Throws Fault MAP for what the format cannot hold. */
-  write(records: Records, output: Output): void;
+  /** Writes the whole file, which may also say how it is worded. Throws Fault MAP for what the format cannot hold. */
+  write(records: Records, output: Output, wording?: Wording): void;
 }

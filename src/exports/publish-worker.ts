@@ -7,6 +7,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { Fault, reasonOf } from '../core/fault.js';
+import type { Container } from './container.js';
 import type { ContainerName } from './containers.js';
 import { containers } from './containers.js';
 import type { Wording, Words } from './dialect.js';
@@ -77,7 +78,8 @@ class Publication {
     if (this.#grants !== expected)
       throw new Fault('MAP', `${this.#grants} grants came to the publishing thread, not ${expected}`);
     const output = new Output(this.#job.fd);
-    containers[this.#job.container].write(this.#records, output);
+    const container: Container = containers[this.#job.container];
+    container.write(this.#records, output, this.#job.wording);
     return {
       grants: this.#grants,
       bytes: output.finish(),

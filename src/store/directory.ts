@@ -102,6 +102,11 @@ export function directoryExists(directory: string): boolean {
   }
 }
 
+/** Whether no daemon has ever kept its journal there: the lock file stays behind. */
+export function isUnused(directory: string): boolean {
+  return !fs.existsSync(path.join(directory, LOCK_NAME));
+}
+
 export interface DirectoryLock {
   /** Gives the directory back; twice is harmless. */
   release(): void;

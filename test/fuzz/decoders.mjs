@@ -17,6 +17,7 @@ import {
   universal,
   words,
 } from './corpus.mjs';
+import { databaseReaders } from './databases.mjs';
 import { accepts, cuts, must } from './holds.mjs';
 import { questionReaders } from './questions.mjs';
 
@@ -378,6 +379,7 @@ export function decoders(code) {
     decodeReply(code),
     recordReader(code),
     ...questionReaders(code),
+    ...databaseReaders(code),
     xdrReader(code),
     decodeAdd(code, { name: 'decodeAdd1', lengths: [4], decode: decodeAdd1, encode: encodeAdd1 }),
     decodeAdd(code, { name: 'decodeAdd2', lengths: [16, 64], decode: decodeAdd2, encode: encodeAdd2 }),

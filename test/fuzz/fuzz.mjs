@@ -10,12 +10,15 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as address from '../../dist/core/address.js';
 import * as reporters from '../../dist/core/reporters.js';
+import * as oldRecord from '../../dist/import/record.js';
+import * as berkeley from '../../dist/wire/berkeley.js';
 import * as drac from '../../dist/wire/drac.js';
 import * as netstring from '../../dist/wire/netstring.js';
 import * as policy from '../../dist/wire/policy.js';
 import * as portmap from '../../dist/wire/portmap.js';
 import * as record from '../../dist/wire/record.js';
 import * as rpc from '../../dist/wire/rpc.js';
+import * as seal from '../../dist/wire/seal.js';
 import * as xdr from '../../dist/wire/xdr.js';
 import { Attack, Finding } from './attack.mjs';
 import { decoders } from './decoders.mjs';
@@ -31,7 +34,20 @@ const WARM_TURNS = 80;
 const MAX_GROWTH = 16 << 20;
 const MIB = 1 << 20;
 
-const all = decoders({ address, drac, netstring, policy, portmap, record, reporters, rpc, xdr });
+const all = decoders({
+  address,
+  berkeley,
+  drac,
+  netstring,
+  oldRecord,
+  policy,
+  portmap,
+  record,
+  reporters,
+  rpc,
+  seal,
+  xdr,
+});
 const HELP = `usage: npm run fuzz -- [--seed N] [--count N] [--decoder NAME] [--from N]
 
   --seed N        begin from this seed (0 to 4294967295); the default is another each time, and printed

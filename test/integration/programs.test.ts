@@ -24,7 +24,8 @@ describe('dracd', () => {
     [['-e', '-5'], 'minutes'],
     [['-e', 'x'], 'minutes'],
     [['--no-such-flag'], 'unknown option'],
-    [['/etc/mail/dracd.db'], 'too many arguments'],
+    [['/etc/mail/dracd'], 'must end in .db'],
+    [['/etc/mail/dracd.db', '/etc/mail/other.db'], 'too many arguments'],
   ])('%j is refused with exit status 2', async (args, words) => {
     const ended = await dracd(...args);
     expect(ended.code).toBe(2);

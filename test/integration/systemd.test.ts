@@ -2,7 +2,16 @@
  * systemd - the unit files, what the daemon tells a service manager, and the one-shot that expires the map
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { Daemon, killAll } from '../support/daemon.js';
 import { dump, lookup } from '../support/postmap.js';
@@ -19,8 +28,14 @@ import {
 import { SUCCESS, UdpClient } from '../support/rpc-client.js';
 
 const UNITS = path.join(ROOT, 'systemd');
-const services = ['dracd.service', 'dracd-expire.service'] as const;
-const units = [...services, 'dracd-expire.timer'] as const;
+/** Each service with the most that it may be exposed, times ten. rpc-dracd runs as root, as the original did. */
+const services = [
+  ['dracd.service', 15],
+  ['dracd-expire.service', 15],
+  ['rpc-dracd.service', 21],
+  ['rpc-dracd-expire.service', 15],
+] as const;
+const units = [...services.map(([unit]) => unit), 'dracd-expire.timer', 'rpc-dracd-expire.timer'] as const;
 
 afterAll(killAll);
 
@@ -51,18 +66,18 @@ describe('the unit files', () => {
     expect(ended.stdout + ended.stderr).toMatch(/Unknown key/);
   });
 
-  test.each(services)('%s is exposed by 1.5 at most', async (unit) => {
+  test.each(services)('%s is exposed by %i tenths at most', async (unit, most) => {
     const command = [
       'systemd-analyze',
       'security',
       '--offline=true',
-      '--threshold=15',
+      `--threshold=${most}`,
       path.join(UNITS, unit),
     ];
     const ended = await run(command);
     expect({ code: ended.code, last: ended.stdout.trim().split('\n').at(-1) }).toEqual({
       code: 0,
-      last: expect.stringMatching(/exposure level for .*: [01]\.\d/) as string,
+      last: expect.stringMatching(/exposure level for .*: [012]\.\d/) as string,
     });
   });
 
@@ -85,6 +100,11 @@ describe('the unit files', () => {
 
   test('they run the daemon as it is built and do not start it again for a wrong configuration', async () => {
     const text = readFileSync(path.join(UNITS, 'dracd.service'), 'utf8');
+    const original = readFileSync(path.join(UNITS, 'rpc-dracd.service'), 'utf8');
+    expect(original).toMatch(/^RestartPreventExitStatus=2$/m);
+    expect(original).toMatch(
+      /^ExecStart=\S+ --enable-source-maps \/usr\/sbin\/rpc\.dracd \$RPC_DRACD_OPTIONS$/m,
+    );
     expect(text).toMatch(/^Type=notify$/m);
     expect(text).toMatch(/^NotifyAccess=all$/m);
     expect(text).toMatch(/^RestartPreventExitStatus=2$/m);
@@ -158,6 +178,34 @@ test('a daemon that is stopped (SIGSTOP) feeds no watchdog', async () => {
   } finally {
     socket.close();
   }
+});
+
+describe('where the filter of system calls forbids to change owners (~@privileged)', () => {
+  const filtered = [
+    'strace',
+    '-f',
+    '-o',
+    '/dev/null',
+    '-e',
+    'trace=fchown',
+    '-e',
+    'inject=fchown:error=EPERM',
+  ];
+
+  test('it starts: its files are its own already', async () => {
+    const daemon = await Daemon.start({ prefix: filtered });
+    expect((await dump(daemon.mapPath)).size).toBe(0);
+    await daemon.stop();
+  });
+
+  test('positive control: in a directory that hands on another group it cannot', async () => {
+    const directory = newDirectory('handed-on');
+    chownSync(directory, 0, 1);
+    chmodSync(directory, 0o2755);
+    const daemon = Daemon.launch({ directory, prefix: filtered });
+    expect((await daemon.exited).code).toBe(1);
+    expect(daemon.noise.join('\n')).toContain('cannot be given to group');
+  });
 });
 
 describe('dracd --expire-map', () => {

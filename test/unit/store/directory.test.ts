@@ -14,6 +14,7 @@ import path from 'node:path';
 import { Fault } from '../../../src/core/fault.js';
 import {
   directoryExists,
+  isUnused,
   listDirectory,
   lockDirectory,
   prepareDirectory,
@@ -244,4 +245,12 @@ describe('listDirectory', () => {
   test('throws what the system says', () => {
     expect(() => listDirectory(path.join(root, 'nowhere'))).toThrow('ENOENT');
   });
+});
+
+test('a directory is unused until it was locked, also when it was given back and holds nothing', () => {
+  expect(isUnused(directory)).toBe(true);
+  prepareDirectory(directory);
+  expect(isUnused(directory)).toBe(true);
+  lockDirectory(directory).release();
+  expect(isUnused(directory)).toBe(false);
 });

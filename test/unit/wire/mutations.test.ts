@@ -7,19 +7,35 @@ import { Attack, Finding } from '../../fuzz/attack.mjs';
 import { decoders, type Code, type Decoder } from '../../fuzz/decoders.mjs';
 import * as address from '../../../src/core/address.js';
 import * as reporters from '../../../src/core/reporters.js';
+import * as oldRecord from '../../../src/import/record.js';
+import * as berkeley from '../../../src/wire/berkeley.js';
 import * as drac from '../../../src/wire/drac.js';
 import * as netstring from '../../../src/wire/netstring.js';
 import * as policy from '../../../src/wire/policy.js';
 import * as portmap from '../../../src/wire/portmap.js';
 import * as record from '../../../src/wire/record.js';
 import * as rpc from '../../../src/wire/rpc.js';
+import * as seal from '../../../src/wire/seal.js';
 import * as xdr from '../../../src/wire/xdr.js';
 
 const SEED = 1;
 const COUNT = 2_000;
 const CALL = { xid: 1, program: drac.PROGRAM, version: 1, procedure: 1 };
 
-const code: Code = { address, drac, netstring, policy, portmap, record, reporters, rpc, xdr };
+const code: Code = {
+  address,
+  berkeley,
+  drac,
+  netstring,
+  oldRecord,
+  policy,
+  portmap,
+  record,
+  reporters,
+  rpc,
+  seal,
+  xdr,
+};
 
 /** How many of COUNT messages the decoder accepts. */
 function accepted(decoder: Decoder): number {
@@ -51,7 +67,7 @@ describe.each(decoders(code))('$name', (decoder) => {
 });
 
 test('every decoder of wire/ is fuzzed', () => {
-  const functions = Object.keys({ ...drac, ...portmap, ...rpc }).filter((name) =>
+  const functions = Object.keys({ ...berkeley, ...drac, ...portmap, ...rpc, ...seal }).filter((name) =>
     /^(?:decode|from)[A-Z]/.test(name),
   );
   const names = decoders(code).map(({ name }) => name);
@@ -208,6 +224,36 @@ describe('positive control', () => {
         },
       },
       message: /questions, not|violation/,
+    },
+    {
+      name: 'decodePage',
+      what: 'a record that is lost',
+      wrong: {
+        berkeley: {
+          ...berkeley,
+          decodePage: (bytes: Uint8Array, number: number, header: berkeley.Header) => {
+            const page = berkeley.decodePage(bytes, number, header);
+            return header.method === 'btree' && bytes[20] === 6
+              ? { ...page, records: page.records.slice(1) }
+              : page;
+          },
+        },
+      },
+      message: /other records/,
+    },
+    {
+      name: 'readRecord',
+      what: 'another time than the data says',
+      wrong: {
+        oldRecord: {
+          ...oldRecord,
+          readRecord: (key: Uint8Array, data: Uint8Array) => {
+            const read = oldRecord.readRecord(key, data);
+            return read && { ...read, endsAt: -read.endsAt - 1 };
+          },
+        },
+      },
+      message: /another time/,
     },
     {
       name: 'parseAddress',
