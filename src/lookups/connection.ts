@@ -120,8 +120,9 @@ export class Connection<Question> {
   /** Answers a part of what has come; goes on when the others have had their turn, and answers are taken. */
   readonly #step = (): void => {
     if (this.#ending || this.#socket.destroyed) return;
-    const piece = this.#ahead.subarray(0, STEP_BYTES);
-    this.#ahead = this.#ahead.subarray(piece.length);
+    const whole = this.#ahead.length <= STEP_BYTES;
+    const piece = whole ? this.#ahead : this.#ahead.subarray(0, STEP_BYTES);
+    this.#ahead = whole ? NOTHING : this.#ahead.subarray(STEP_BYTES);
     const answers = this.#answers(piece);
     if (answers.length > 0) {
       const bytes = answers.length === 1 ? (answers[0] as Uint8Array) : Buffer.concat(answers);

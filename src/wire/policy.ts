@@ -29,6 +29,13 @@ function textOf(bytes: Uint8Array, from: number, to: number): string {
   return text;
 }
 
+/** Whether a name ends with these bytes, which are no more than it has. */
+function endsWith(name: string, bytes: Uint8Array, { at, end }: { at: number; end: number }): boolean {
+  const before = name.length - end;
+  for (let i = at; i < end; i += 1) if (bytes[i] !== name.charCodeAt(before + i)) return false;
+  return true;
+}
+
 /** The requests of one connection. */
 export class PolicyReader {
   readonly #wanted: readonly string[];
@@ -101,10 +108,11 @@ export class PolicyReader {
     this.#nameBytes = 0;
   }
 
-  /** The name that ends here when it was asked for, '' otherwise; text is made only where a length fits. */
+  /** The name that ends here when it was asked for, '' otherwise. No text is made of the others. */
   #wantedName(chunk: Uint8Array, at: number, end: number): string {
     for (const name of this.#wanted) {
-      if (name.length === this.#nameBytes && name === this.#held + textOf(chunk, at, end)) return name;
+      if (name.length === this.#nameBytes && name.startsWith(this.#held) && endsWith(name, chunk, { at, end }))
+        return name;
     }
     return '';
   }

@@ -2,8 +2,8 @@
  * bench - how fast dracd is, beside its aims: npm run bench -- [--quick] [--only NAME] [--seconds N] [--rounds N] [--json]
  *
  * Builds two libtirpc servers of proto/drac.x (one whose ADD does nothing, one that does what the original
- * does: an fdatasync an ADD) and measures dracd beside them, in rounds in which they take turns; then dracd
- * with a million grants. Only ratios measured in one run carry over to another machine. Progress goes to
+ * does: an fdatasync an ADD) and measures dracd beside them, in rounds in which they take turns; then its
+ * look-ups and its exports, and dracd with a million grants. Only ratios measured in one run carry over to another machine. Progress goes to
  * standard error; the tables, and in the last line all of it as JSON, to standard output.
  *
  * Exit status: 0 measured, whether the aims were met or not; 1 something is wrong (a program is missing, a
@@ -12,9 +12,11 @@
 import { build, checkPrograms } from './build.mjs';
 import { checkMap, compareServers } from './compare.mjs';
 import { describeMachine, diskDirectory, probeDisk } from './machine.mjs';
+import { measureLookups } from './lookups.mjs';
 import { measureMany } from './many.mjs';
 import { parseOptions } from './options.mjs';
 import { Wrong, cleanUp, leaveNothing } from './processes.mjs';
+import { measurePublishing } from './publishing.mjs';
 import { printReport } from './report.mjs';
 import { Run } from './run.mjs';
 
@@ -28,6 +30,8 @@ async function measure(options) {
   const before = probeDisk(run.disk);
   await compareServers(run);
   await checkMap(run);
+  await measureLookups(run);
+  await measurePublishing(run);
   await measureMany(run);
   const fdatasync = { before, after: probeDisk(run.disk) };
   const { rates, verdicts, remarks } = run;

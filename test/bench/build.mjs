@@ -1,7 +1,7 @@
 /**
  * build - the benchmark's C programs, made by rpcgen and gcc when it runs
  *
- * load, the load generator; reflex, what the load generator is measured against; noop and original, libtirpc
+ * load, the load generator; ask, the mail servers that ask look-ups; reflex, what the load generator is measured against; noop and original, libtirpc
  * servers of proto/drac.x. Errors: Wrong, naming the Debian packages of what is missing.
  */
 import { accessSync, constants, copyFileSync, existsSync } from 'node:fs';
@@ -63,6 +63,7 @@ export async function build(cwd) {
       'load',
       ['load-probe.c', 'load-common.c'].map((file) => path.join(OWN, file)),
     ),
+    compile('ask', [path.join(OWN, 'load-common.c')]),
     compile('reflex', []),
     compile('noop', libtirpc),
     compile('original', libtirpc),

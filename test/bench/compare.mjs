@@ -49,7 +49,7 @@ export async function checkMap(run) {
   const busy = run.generator.drive('udp', dracd, BUSY);
   for (let index = BUSY.set; index < BUSY.set + ASKED; index += 1) {
     await run.generator.grant(dracd, { first: index, count: 1 });
-    missing += 1 - (await run.lookUps.permitted(dracd.map, [index]));
+    missing += 1 - (await run.postmap.permitted(dracd.map, [index]));
   }
   await busy;
   run.judge('map/missing', [missing]);

@@ -6,9 +6,8 @@
  * inside, by stall.mjs, and from outside, by a NULL every PROBE_MS; in both is what postmap costs, which looks
  * whether it is over, and what the machine adds. The same daemon just before, idle, shows how much that is.
  */
-import path from 'node:path';
-import { readFileSync } from 'node:fs';
 import { Wrong, pause, until } from './processes.mjs';
+import { NOTE_MS, Stalls } from './stalls.mjs';
 
 /** @typedef {{late: number, own: number, gc: number, outside: number}} Stall the longest, in milliseconds */
 
@@ -19,20 +18,6 @@ const SETTLE_MS = 1_000;
 const LOOK = { everyMs: 150, withinMs: 120_000 };
 /** Clients whose look-ups tell when it begins and when it is over. */
 const SAMPLES = 50;
-/** stall.mjs tells of this long at a time. */
-const NOTE_MS = 100;
-
-/** The longest stalls noted between two moments (epoch milliseconds), from inside. @param {string} file @param {{from: number, to: number}} span */
-function noted(file, { from, to }) {
-  const notes = readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter(({ at }) => at >= from && at <= to);
-  if (notes.length === 0) throw new Wrong('dracd noted no stalls: was stall.mjs loaded?');
-  const most = (/** @type {string} */ name) => Math.max(...notes.map((note) => note[name]));
-  return { late: most('late'), own: most('own'), gc: most('gc') };
-}
 
 /** Probes all the time; each result tells of PROBE_S. @param {() => Promise<import('./load.mjs').Load>} probe */
 function probeOnAndOn(probe) {
@@ -73,18 +58,16 @@ async function startWithLittleTime(dracd, { grants, remainingS, nodeOptions }) {
 
 /**
  * @param {import('./servers.mjs').Dracd} dracd which runs, and holds nothing in the end
- * @param {{generator: import('./load.mjs').LoadGenerator, lookUps: import('./look-ups.mjs').LookUps, grants: number, remainingS: number}} options
+ * @param {{generator: import('./load.mjs').LoadGenerator, postmap: import('./postmap.mjs').Postmap, grants: number, remainingS: number}} options
  * @returns {Promise<{quiet: Stall, expiring: Stall, tookMs: number}>}
  */
-export async function measureExpiry(dracd, { generator, lookUps, grants, remainingS }) {
-  const notes = path.join(dracd.directory, 'stalls');
-  const preload = new URL('stall.mjs', import.meta.url);
-  preload.search = encodeURIComponent(notes);
-  await startWithLittleTime(dracd, { grants, remainingS, nodeOptions: ['--import', preload.href] });
+export async function measureExpiry(dracd, { generator, postmap, grants, remainingS }) {
+  const stalls = new Stalls(dracd);
+  await startWithLittleTime(dracd, { grants, remainingS, nodeOptions: stalls.nodeOptions });
   await pause(SETTLE_MS);
 
   const indices = Array.from({ length: SAMPLES }, (_, i) => Math.floor((i * grants) / SAMPLES));
-  const left = () => lookUps.permitted(dracd.map, indices);
+  const left = () => postmap.permitted(dracd.map, indices);
   if ((await left()) < SAMPLES)
     throw new Wrong('grants ended too early: the lifetime is too short for this machine');
   const from = Date.now();
@@ -101,7 +84,7 @@ export async function measureExpiry(dracd, { generator, lookUps, grants, remaini
   const over = Date.now();
   await probe.stop();
   const during = (/** @type {{from: number, to: number}} */ span) => ({
-    ...noted(notes, span),
+    ...stalls.between(span),
     outside: probe.longest(span),
   });
   return {

@@ -27,6 +27,7 @@ void set_option(char *word)
 	else if (!strcmp(name, "sockets")) opt.sockets = (int)value;
 	else if (!strcmp(name, "window")) opt.window = (int)value;
 	else if (!strcmp(name, "burst")) opt.burst = (int)value;
+	else if (!strcmp(name, "add")) opt.add = (int)value;
 	else if (!strcmp(name, "seconds")) opt.seconds = value;
 	else if (!strcmp(name, "warm")) opt.warm = value;
 	else if (!strcmp(name, "patience")) opt.patience = value;
@@ -39,6 +40,18 @@ void set_option(char *word)
 		fprintf(stderr, "load: no option %s\n", name);
 		exit(64);
 	}
+}
+
+/* ---- addresses ---- */
+
+static uint64_t gcd(uint64_t a, uint64_t b) { return b ? gcd(b, a % b) : a; }
+
+uint64_t choose_stride(uint64_t set)
+{
+	uint64_t stride = (uint64_t)(0.6180339887 * (double)set) | 1;
+	while (gcd(stride, set) != 1)
+		stride += 2;
+	return stride;
 }
 
 /* ---- time ---- */
@@ -58,47 +71,44 @@ void fail(const char *what)
 	exit(1);
 }
 
-/* ---- latencies: log-linear, 64 steps in each power of two, so within 1.6 % ---- */
-
-static uint64_t histogram[64 * 64], histogram_total;
-static int64_t histogram_max;
+/* ---- latencies ---- */
 
 static int bucket_of(int64_t ns)
 {
-	uint64_t v = ns < 64 ? 64 : (uint64_t)ns;
+	uint64_t v = ns < LATENCY_STEPS ? LATENCY_STEPS : (uint64_t)ns;
 	int power = 63 - __builtin_clzll(v);
-	return (power - 6) * 64 + (int)((v >> (power - 6)) - 64);
+	return (power - 6) * LATENCY_STEPS + (int)((v >> (power - 6)) - LATENCY_STEPS);
 }
 
-void record(int64_t ns)
+void record(struct tally *t, int64_t ns)
 {
-	histogram[bucket_of(ns)]++;
-	histogram_total++;
-	if (ns > histogram_max)
-		histogram_max = ns;
+	t->latencies[bucket_of(ns)]++;
+	t->latency_count++;
+	if (ns > t->latency_max)
+		t->latency_max = ns;
 }
 
-static double percentile_us(double p)
+static double percentile_us(const struct tally *t, double p)
 {
-	uint64_t want = (uint64_t)(p * (double)histogram_total), seen = 0;
-	for (int i = 0; i < 64 * 58; i++) {
-		seen += histogram[i];
+	uint64_t want = (uint64_t)(p * (double)t->latency_count), seen = 0;
+	for (int i = 0; i < LATENCY_STEPS * LATENCY_POWERS; i++) {
+		seen += t->latencies[i];
 		if (seen > want)
-			return (double)(((uint64_t)(i % 64) + 64) << (i / 64)) / 1000.0;
+			return (double)(((uint64_t)(i % LATENCY_STEPS) + LATENCY_STEPS) << (i / LATENCY_STEPS)) / 1000.0;
 	}
-	return (double)histogram_max / 1000.0;
+	return (double)t->latency_max / 1000.0;
 }
 
-void print_result(int64_t began, int64_t ended, double span)
+void print_result(const struct tally *t, int64_t began, int64_t ended, double span)
 {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
 	double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	printf("{\"sent\":%llu,\"replies\":%llu,\"wrong\":%llu,\"lost\":%llu,\"late\":%llu,\"seconds\":%.4f,\"rate\":%.1f,",
-	       (unsigned long long)tally.sent, (unsigned long long)tally.replies, (unsigned long long)tally.wrong,
-	       (unsigned long long)tally.lost, (unsigned long long)tally.late, span, (double)tally.measured / span);
+	       (unsigned long long)t->sent, (unsigned long long)t->replies, (unsigned long long)t->wrong,
+	       (unsigned long long)t->lost, (unsigned long long)t->late, span, (double)t->measured / span);
 	printf("\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"started\":%.3f,\"ended\":%.3f,\"cpu\":%.3f}\n",
-	       percentile_us(0.5), percentile_us(0.99), percentile_us(0.999), (double)histogram_max / 1000.0,
+	       percentile_us(t, 0.5), percentile_us(t, 0.99), percentile_us(t, 0.999), (double)t->latency_max / 1000.0,
 	       (double)began / 1e6, (double)ended / 1e6, cpu / ((double)(ended - began) / 1e9));
 }
 
@@ -120,9 +130,9 @@ void encode_call(uint8_t *at, uint32_t xid, uint32_t procedure)
 	memset(at + 24, 0, 16);      /* AUTH_NONE twice */
 }
 
-void wrong_reply(const uint8_t *at, size_t length, const char *why)
+void wrong_reply(struct tally *t, const uint8_t *at, size_t length, const char *why)
 {
-	if (tally.wrong++ > 4)
+	if (t->wrong++ > 4)
 		return;
 	fprintf(stderr, "load: wrong reply (%s), %zu bytes:", why, length);
 	for (size_t i = 0; i < length && i < 48; i++)

@@ -1,7 +1,8 @@
 /*
- * load-probe.c - NULLs over UDP at even intervals: how long a server lets one wait
+ * load-probe.c - calls over UDP at even intervals: how long a server lets one wait
  *
- * One each opt.every milliseconds, whether or not the last was answered. The time of a reply is the kernel's at its
+ * A NULL each opt.every milliseconds, whether or not the last was answered; with opt.add the ADD of a new client,
+ * from opt.first on. The time of a reply is the kernel's at its
  * arrival, so that being scheduled late itself does not count.
  */
 #define _GNU_SOURCE
@@ -33,13 +34,14 @@ static void probe_receive(int fd)
 			memcpy(&t, CMSG_DATA(h), sizeof t);
 			when = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 		}
-	if (n != NULL_REPLY_BYTES || bytes[7] != 1 || bytes[23] != 0 || xid >= tally.sent || *sent == 0) {
-		wrong_reply(bytes, (size_t)n, "NULL");
+	ssize_t length = opt.add ? REPLY_BYTES : NULL_REPLY_BYTES;
+	if (n != length || bytes[7] != 1 || bytes[23] != 0 || bytes[n - 1] != 0 || xid >= tally.sent || *sent == 0) {
+		wrong_reply(&tally, bytes, (size_t)n, opt.add ? "ADD" : "NULL");
 		return;
 	}
 	tally.replies++;
 	tally.measured++;
-	record(when - *sent);
+	record(&tally, when - *sent);
 	*sent = 0;
 }
 
@@ -52,10 +54,11 @@ void probe(void)
 	while ((when = now()) < until + (tally.replies < tally.sent ? 2000000000 : 0)) {
 		if (when >= due && when < until) {
 			uint8_t call[CALL_BYTES];
-			encode_call(call, (uint32_t)tally.sent, 0);
+			encode_call(call, (uint32_t)tally.sent, opt.add ? 1 : 0);
+			put(call + NULL_CALL_BYTES, opt.base + (uint32_t)(opt.first + tally.sent));
 			probe_sent[tally.sent % RING] = now_on(CLOCK_REALTIME);
 			tally.sent++;
-			if (send(fd, call, NULL_CALL_BYTES, 0) < 0)
+			if (send(fd, call, opt.add ? CALL_BYTES : NULL_CALL_BYTES, 0) < 0)
 				fail("send");
 			due += step * ((when - due) / step + 1);
 		}
@@ -66,5 +69,5 @@ void probe(void)
 			probe_receive(fd);
 	}
 	tally.lost = tally.sent - tally.replies;
-	print_result(began_wall, now_on(CLOCK_REALTIME), opt.seconds);
+	print_result(&tally, began_wall, now_on(CLOCK_REALTIME), opt.seconds);
 }

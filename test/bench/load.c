@@ -14,6 +14,7 @@
  *   burst=1      udp: sends full windows at once and only when nothing is outstanding
  *   patience=S   udp: a call without an answer for S seconds is lost (default 1)
  *   every=MS     probe: one NULL each MS milliseconds, whether or not the last was answered
+ *   add=1        probe: ADDs of new clients instead, from index first on
  *
  * udp and tcp send version 1 ADDs. Every reply is compared whole (length, xid, verifier, accept_stat, addstat)
  * with the one right answer for one call that is outstanding on that very socket; all else is "wrong".
@@ -64,16 +65,6 @@ static int measuring;
 
 /* ---- calls and replies ---- */
 
-static uint64_t gcd(uint64_t a, uint64_t b) { return b ? gcd(b, a % b) : a; }
-
-/* Golden-ratio steps: neighbours in time are far apart in the set, and each address has its turn. */
-static void choose_stride(void)
-{
-	stride = (uint64_t)(0.6180339887 * (double)opt.set) | 1;
-	while (gcd(stride, opt.set) != 1)
-		stride += 2;
-}
-
 static uint32_t next_address(void)
 {
 	uint64_t call = next_call++;
@@ -108,14 +99,14 @@ static void take_reply(struct channel *c, const uint8_t *at, size_t length, int6
 	static const uint8_t accepted[24] = {0, 0, 0, 1};   /* REPLY, accepted, AUTH_NONE, empty, SUCCESS, ADD_SUCCESS */
 	uint32_t xid;
 	if (length < 4) {
-		wrong_reply(at, length, "no xid");
+		wrong_reply(&tally, at, length, "no xid");
 		return;
 	}
 	memcpy(&xid, at, 4);
 	xid = ntohl(xid);
 	uint32_t index = xid & ((1u << SLOT_BITS) - 1);
 	if (index >= (uint32_t)opt.window) {
-		wrong_reply(at, length, "xid never sent");
+		wrong_reply(&tally, at, length, "xid never sent");
 		return;
 	}
 	struct slot *s = &c->slots[index];
@@ -123,15 +114,15 @@ static void take_reply(struct channel *c, const uint8_t *at, size_t length, int6
 		if ((int32_t)(s->xid - xid) >= 0 && tally.late < tally.lost)
 			tally.late++;
 		else
-			wrong_reply(at, length, "xid not outstanding here");
+			wrong_reply(&tally, at, length, "xid not outstanding here");
 		return;
 	}
 	if (length != REPLY_BYTES || memcmp(at + 4, accepted, sizeof accepted) != 0)
-		wrong_reply(at, length, "not SUCCESS");
+		wrong_reply(&tally, at, length, "not SUCCESS");
 	tally.replies++;
 	if (measuring) {
 		tally.measured++;
-		record(when - s->sent);
+		record(&tally, when - s->sent);
 	}
 	free_slot(c, s);
 }
@@ -247,7 +238,7 @@ static void tcp_receive(struct channel *c)
 		memcpy(&mark, c->in + at, 4);
 		size_t length = ntohl(mark) & 0x7fffffff;
 		if (!(ntohl(mark) >> 31) || length > 256) {
-			wrong_reply(c->in + at, c->in_len - at, "record mark");
+			wrong_reply(&tally, c->in + at, c->in_len - at, "record mark");
 			errno = 0;
 			fail("lost the record boundary");
 		}
@@ -290,7 +281,7 @@ static void pump(int udp, int sending)
 static void drive(int udp)
 {
 	open_channels(udp ? SOCK_DGRAM : SOCK_STREAM);
-	choose_stride();
+	stride = choose_stride(opt.set);
 	int64_t began_wall = now_on(CLOCK_REALTIME), began = now(), heard = began, looked = began;
 	int64_t from = began + (int64_t)(opt.warm * 1e9), until = from + (int64_t)(opt.seconds * 1e9);
 	int64_t when = began;
@@ -316,7 +307,7 @@ static void drive(int udp)
 		}
 	}
 	double span = opt.count ? (double)(when - began) / 1e9 : opt.seconds;
-	print_result(began_wall, now_on(CLOCK_REALTIME), span);
+	print_result(&tally, began_wall, now_on(CLOCK_REALTIME), span);
 }
 
 /* ---- program ---- */

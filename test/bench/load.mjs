@@ -25,6 +25,8 @@ import { cpuSeconds } from './servers.mjs';
  */
 
 export const BASE = 0xc612_0000;
+/** From this index on nobody holds a grant: 10.0.0.0/8. */
+export const NOBODY = 0x0a00_0000 - BASE;
 
 /** The address of an index, as text. @param {number} index */
 export function addressAt(index) {

@@ -1,8 +1,9 @@
 /**
- * many - dracd with a million grants (fewer when it must be quick): what an ADD costs, memory, a restart, and the end of them all
+ * many - dracd with a million grants (fewer when it must be quick): what an ADD costs, memory, a restart, publishing, and the end of them all
  */
 import { inWords } from './aims.mjs';
 import { measureExpiry } from './expiry.mjs';
+import { publishMany } from './publishing.mjs';
 import { measureRates, ratios, shapes } from './rates.mjs';
 import { measureRestarts } from './restart.mjs';
 import { PART } from './run.mjs';
@@ -49,7 +50,7 @@ function memoryRemark(when, { rss, peak, anonymous, files }) {
 async function restart(run, dracd) {
   const { grants, restarts: rounds } = run.options;
   run.progress(`restart with ${inWords(grants)} grants`);
-  const { answered, seen } = await measureRestarts(dracd, { lookUps: run.lookUps, grants, rounds });
+  const { answered, seen } = await measureRestarts(dracd, { postmap: run.postmap, grants, rounds });
   run.judge('restart/answer', answered);
   run.judge('restart/empty', [seen.no]);
   run.judge('memory/restarted', [dracd.memory().rss]);
@@ -63,8 +64,8 @@ async function restart(run, dracd) {
 async function expire(run, dracd) {
   const { grants } = run.options;
   run.progress(`${inWords(grants)} grants that end at once`);
-  const { generator, lookUps } = run;
-  const options = { generator, lookUps, grants, remainingS: REMAINING_S };
+  const { generator, postmap } = run;
+  const options = { generator, postmap, grants, remainingS: REMAINING_S };
   const { quiet, expiring, tookMs } = await measureExpiry(dracd, options);
   run.judge('expiry/stall', [expiring.own]);
   const words = (/** @type {import('./expiry.mjs').Stall} */ { late, own, gc, outside }) =>
@@ -81,7 +82,7 @@ async function expire(run, dracd) {
 
 /** @param {Run} run */
 export async function measureMany(run) {
-  if (!run.wantsAny('growth', 'restart', 'expiry')) return;
+  if (!run.wantsAny('growth', 'restart', 'publish', 'expiry')) return;
   const dracd = run.dracd('many');
   await dracd.start();
   const { grants } = run.options;
@@ -95,6 +96,7 @@ export async function measureMany(run) {
     run.remarks.push(memoryRemark(`with ${inWords(grants)} grants`, dracd.memory()));
   }
   if (run.wantsAny('restart')) await restart(run, dracd);
+  if (run.wantsAny('publish')) await publishMany(run, dracd);
   if (run.wantsAny('expiry')) await expire(run, dracd);
   await dracd.stop();
 }

@@ -50,11 +50,11 @@ function firstAnswer(port) {
 
 /**
  * @param {import('./servers.mjs').Dracd} dracd which runs, and runs again afterwards
- * @param {{lookUps: import('./look-ups.mjs').LookUps, grants: number, rounds: number}} options
+ * @param {{postmap: import('./postmap.mjs').Postmap, grants: number, rounds: number}} options
  */
-export async function measureRestarts(dracd, { lookUps, grants, rounds }) {
+export async function measureRestarts(dracd, { postmap, grants, rounds }) {
   const answered = [];
-  const watch = lookUps.watch(dracd.map, { grants, everyMs: LOOK_UP_EVERY_MS });
+  const watch = postmap.watch(dracd.map, { grants, everyMs: LOOK_UP_EVERY_MS });
   for (let round = 0; round < rounds; round += 1) {
     await dracd.stop(round % 2 === 0 ? 'SIGTERM' : 'SIGKILL');
     const from = performance.now();

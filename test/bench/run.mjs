@@ -2,8 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { judge } from './aims.mjs';
+import { Asking } from './asking.mjs';
 import { LoadGenerator } from './load.mjs';
-import { LookUps } from './look-ups.mjs';
+import { Postmap } from './postmap.mjs';
 import { newDirectory } from './processes.mjs';
 import { Dracd, startServer } from './servers.mjs';
 
@@ -30,7 +31,8 @@ export class Run {
     this.programs = path.join(this.disk, 'programs');
     mkdirSync(this.programs);
     this.generator = new LoadGenerator(this.programs);
-    this.lookUps = new LookUps(this.disk);
+    this.asking = new Asking(this.programs);
+    this.postmap = new Postmap(this.disk);
   }
 
   /** For whoever waits. @param {string} text */

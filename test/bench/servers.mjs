@@ -11,9 +11,15 @@ import { Wrong, start, stop, textOf, until } from './processes.mjs';
 
 /** @typedef {{name: string, port: number, pid: number, stop: () => Promise<void>}} Server */
 /** @typedef {{rss: number, peak: number, anonymous: number, files: number}} Memory MiB */
+/** @typedef {{lifetime?: string, nodeOptions?: readonly string[], exports?: readonly string[], lookups?: boolean, level?: string}} How exports: formats beside lmdb, published without a pause; lookups: both kinds, through unix sockets and TCP */
+/** @typedef {Record<string, unknown> & {event: string}} Said */
 
 const READY_MS = 60_000;
 const TICKS_A_SECOND = 100;
+/** The kinds of look-ups. */
+export const KINDS = /** @type {const} */ (['socketmap', 'policy']);
+/** What the path of an export ends with, where that is not the format's name. @type {Record<string, string>} */
+const SUFFIX = { bdb: 'db' };
 /** More than the million that is measured with. */
 const MAX_GRANTS = 2_000_000;
 
@@ -49,6 +55,8 @@ export class Dracd {
   port = 0;
   /** What it said when it was ready last: grants that it recovered, and how long that took. */
   lastStart = { grants: 0, tookMs: 0 };
+  /** The TCP doors of its look-ups, as `127.0.0.1:PORT`. @type {Record<string, string>} */
+  doors = {};
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #child;
   #said = { text: '' };
@@ -57,7 +65,7 @@ export class Dracd {
   /** @param {string} directory */
   constructor(directory) {
     this.directory = directory;
-    this.map = path.join(directory, 'relay.lmdb');
+    this.map = this.file('lmdb');
     mkdirSync(directory, { recursive: true });
   }
 
@@ -65,8 +73,13 @@ export class Dracd {
     return this.#child?.pid ?? 0;
   }
 
-  /** Starts and does not wait. @param {{lifetime?: string, nodeOptions?: readonly string[]}} [options] */
-  launch({ lifetime = '30m', nodeOptions = [] } = {}) {
+  /** A file of its own: an export, or the unix socket of a look-up. @param {string} name */
+  file(name) {
+    return path.join(this.directory, `relay.${name}`);
+  }
+
+  /** Starts and does not wait. @param {How} [how] */
+  launch({ lifetime = '30m', nodeOptions = [], exports = [], lookups = false, level = 'info' } = {}) {
     const file = path.join(this.directory, 'dracd.toml');
     writeFileSync(
       file,
@@ -82,10 +95,12 @@ lifetime = "${lifetime}"
 max = ${MAX_GRANTS}
 [store]
 directory = ${JSON.stringify(path.join(this.directory, 'journal'))}
+[log]
+level = "${level}"
 [[exports]]
 format = "lmdb"
 path = ${JSON.stringify(this.map)}
-`,
+${exports.map((name) => this.#exportTable(name)).join('')}${lookups ? KINDS.map((kind) => this.#lookupTable(kind)).join('') : ''}`,
     );
     const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);
     this.#child = child;
@@ -93,26 +108,60 @@ path = ${JSON.stringify(this.map)}
     this.#complaints = textOf(child.stderr);
   }
 
-  /** Waits until the log says so. */
-  async ready() {
-    const saysReady = () => {
-      if (hasEnded(this.#child)) throw new Wrong(`dracd ended: ${this.#complaints.text}${this.#said.text}`);
-      return this.#said.text.split('\n').find((text) => text.includes('"event":"ready"'));
-    };
-    const ready = JSON.parse(await until('dracd is ready', saysReady, { withinMs: READY_MS }));
-    this.port = Number(ready.port);
-    this.lastStart = { grants: Number(ready.grants), tookMs: Number(ready.tookMs) };
+  /** The file of an export. @param {string} name of its format */
+  fileOf(name) {
+    return this.file(SUFFIX[name] ?? name);
   }
 
-  /** @param {{lifetime?: string, nodeOptions?: readonly string[]}} [options] */
-  async start(options) {
-    this.launch(options);
+  /** @param {string} name of a format */
+  #exportTable(name) {
+    return `[[exports]]
+format = "${name}"
+path = ${JSON.stringify(this.fileOf(name))}
+interval = "100ms"
+`;
+  }
+
+  /** @param {string} kind */
+  #lookupTable(kind) {
+    return `[[lookups]]
+kind = "${kind}"
+listen = [${JSON.stringify(`unix:${this.file(kind)}`)}, "127.0.0.1:0"]
+`;
+  }
+
+  /** What its log says of an event, since it was started. @param {string} event @returns {Said[]} */
+  said(event) {
+    if (hasEnded(this.#child)) throw new Wrong(`dracd ended: ${this.#complaints.text}${this.#said.text}`);
+    // The last line may not be whole yet.
+    const lines = this.#said.text.split('\n').slice(0, -1);
+    return lines.filter((line) => line.includes(`"event":"${event}"`)).map((line) => JSON.parse(line));
+  }
+
+  /** Waits until the log says so. */
+  async ready() {
+    const ready = await until('dracd is ready', () => this.said('ready')[0], { withinMs: READY_MS });
+    this.port = Number(ready['port']);
+    this.lastStart = { grants: Number(ready['grants']), tookMs: Number(ready['tookMs']) };
+    for (const { kind, doors } of this.said('look-up: listening'))
+      this.doors[String(kind)] = /** @type {string[]} */ (doors)[1] ?? '';
+  }
+
+  /** @param {How} [how] */
+  async start(how) {
+    this.launch(how);
     await this.ready();
   }
 
   /** @param {NodeJS.Signals} [signal] */
   async stop(signal = 'SIGTERM') {
     if (this.#child !== undefined) await stop(this.#child, signal);
+  }
+
+  /** Resident memory, KiB. */
+  get residentKib() {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]);
   }
 
   /** Resident memory as the kernel tells it: now, the most so far; of what is there now its own and pages of files. @returns {Memory} */

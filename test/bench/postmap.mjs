@@ -1,15 +1,15 @@
 /**
- * look-ups - the live map as Postfix reads it, through postmap with a configuration of its own
+ * postmap - the live map as Postfix reads it, through postmap with a configuration of its own
  */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { commandPath } from './build.mjs';
-import { addressAt } from './load.mjs';
+import { NOBODY, addressAt } from './load.mjs';
 import { Wrong, pause, run } from './processes.mjs';
 
 const DYNAMIC_MAPS = '/etc/postfix/dynamicmaps.cf';
 
-export class LookUps {
+export class Postmap {
   #configuration;
   #postmap = commandPath('postmap') ?? 'postmap';
 
@@ -29,6 +29,18 @@ export class LookUps {
       input: keys,
     });
     return stdout.split('\n').filter((line) => line !== '').length;
+  }
+
+  /** Look-ups a second; as many clients are asked for that hold a grant as ones that do not. @param {string} map @param {{grants: number, times: number}} how */
+  async rate(map, { grants, times }) {
+    const pairs = Array.from({ length: grants }, (_, i) => [i, NOBODY + i]).flat();
+    const all = Array.from({ length: times }, () => pairs).flat();
+    const from = performance.now();
+    const found = await this.permitted(map, all);
+    const rate = all.length / ((performance.now() - from) / 1_000);
+    if (found !== all.length / 2)
+      throw new Wrong(`postmap has found ${found} clients in ${map}, not ${all.length / 2}`);
+    return rate;
   }
 
   /** Looks for one client after the other until told to stop. @param {string} map @param {{grants: number, everyMs: number}} how */
