@@ -11,11 +11,12 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Config, parseConfig, readConfig } from './config.js';
-import { Fault, reasonOf } from './core/fault.js';
+import { Fault, reasonOf, toFault } from './core/fault.js';
 import { MAX_LIFETIME_MS } from './core/grant.js';
 import { Daemon } from './daemon.js';
 import { expireMaps } from './expire-map.js';
 import { greeting } from './greeting.js';
+import { keepConfig, lastConfig, leftMaps } from './last-config.js';
 import { systemClock } from './runtime/clock.js';
 import { createLogger, type Logger, type LogStyle } from './runtime/log.js';
 import { notify, type NotifyEnvironment, watchdogIntervalMs } from './runtime/notify.js';
@@ -72,12 +73,15 @@ function configFile(options: Options): string | undefined {
   return options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
 }
 
+/** systemd's name for the unit's StateDirectory. */
+function unitState(): string | undefined {
+  return process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '');
+}
+
 function loadConfig(options: Options): Config {
   const file = configFile(options);
-  // systemd names the unit's StateDirectory; a person without a configuration works in the current directory.
-  const state =
-    process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '') ??
-    (file === undefined ? LOCAL_STATE : SERVICE_STATE);
+  // A person without a configuration works in the current directory.
+  const state = unitState() ?? (file === undefined ? LOCAL_STATE : SERVICE_STATE);
   const config =
     file === undefined ? parseConfig('', 'built-in defaults', path.resolve(state)) : readConfig(file, state);
   if (options.expire === undefined) return config;
@@ -118,6 +122,17 @@ function reload(daemon: Daemon, options: Options, log: Logger): void {
   }
 }
 
+/** What is left of the last run's maps is told of; the configuration is kept for the time after this run. */
+function rememberConfig(options: Options, config: Config, log: Logger): void {
+  const state = unitState();
+  if (state === undefined) return;
+  for (const { path: map } of leftMaps(lastConfig(state), config)) {
+    if (existsSync(map))
+      log.warn('map: no longer in the configuration; it keeps what it says, remove it', { path: map });
+  }
+  keepConfig(configFile(options), state, log);
+}
+
 async function serve(options: Options): Promise<void> {
   const config = loadConfig(options);
   if (configFile(options) === undefined)
@@ -155,8 +170,28 @@ async function serve(options: Options): Promise<void> {
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
   if (logStyle() === 'terminal')
     process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));
+  rememberConfig(options, config, log);
   await notify(environment, 'READY=1');
   feedWatchdog(daemon, environment, log);
+}
+
+/** Takes what is over out of the maps; with a configuration that cannot be used, out of those of the last run. */
+async function expire(options: Options): Promise<void> {
+  const state = unitState();
+  const last = state === undefined ? undefined : lastConfig(state);
+  let config: Config;
+  let mistake: Fault | undefined;
+  try {
+    config = loadConfig(options);
+  } catch (error) {
+    if (last === undefined) throw error;
+    config = last;
+    mistake = toFault(error, 'CONFIG');
+  }
+  const log = createLogger({ level: config.log.level, style: logStyle() });
+  if (mistake !== undefined) log.warn('configuration: cannot be used, the maps are those of the last run');
+  await expireMaps({ config, left: leftMaps(last, config), clock: systemClock, log });
+  if (mistake !== undefined) throw mistake;
 }
 
 async function run(): Promise<void> {
@@ -164,14 +199,8 @@ async function run(): Promise<void> {
   if (options.checkConfig) {
     loadConfig(options);
     process.stdout.write(`${configFile(options) ?? 'built-in defaults'}: ok\n`);
-  } else if (options.expireMap) {
-    const config = loadConfig(options);
-    await expireMaps({
-      config,
-      clock: systemClock,
-      log: createLogger({ level: config.log.level, style: logStyle() }),
-    });
-  } else await serve(options);
+  } else if (options.expireMap) await expire(options);
+  else await serve(options);
 }
 
 function exitStatusOf(error: unknown): number {
