@@ -5,13 +5,25 @@
  * ever. This one-shot, run by a timer, writes each map anew from what the journal still holds alive.
  * While a daemon runs (it holds the journal's lock) it does nothing.
  *
- * Errors: Fault STORE, MAP, LIBRARY, CONFIG. A map that cannot be written is an error, so the timer shows
- * it; the others are written all the same.
+ * Promise: afterwards no map permits a client whose grant is over, or the exit status is not 0.
+ *   - The journal cannot be read: no grant can be proven, and every map is emptied.
+ *   - A map cannot be written (its disk is full, its library missing): it is removed, for without a map mail
+ *     servers put off or refuse and do not relay. One that also holds the site's own rules (tcprules)
+ *     is left as it is: without it no mail would be taken at all.
+ *   - Maps that the daemon last wrote and that the configuration does not name any more are looked after as well.
+ *   - A grant that ends later than a lease from now was given before the clock was set back: it counts for nothing.
+ *
+ * Errors: Fault STORE, MAP, LIBRARY, CONFIG. One of them keeps none of the other maps from being written.
+ * Limits: what belongs to another user is not emptied: whoever runs it by hand may be the wrong one.
  */
+import { lstatSync, unlinkSync } from 'node:fs';
 import type { Config } from './config.js';
 import { Fault, toFault } from './core/fault.js';
-import type { Grant } from './core/grant.js';
+import { MAX_LIFETIME_MS, type Grant } from './core/grant.js';
 import { Ledger } from './core/ledger.js';
+import { type Network, parseNetwork } from './core/network.js';
+import type { Permission } from './core/subject.js';
+import type { LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
 import { grantRules } from './grant-rules.js';
@@ -21,19 +33,38 @@ import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
 import { readJournal } from './store/journal.js';
 
+/** By what a clock may be set back without a grant losing its meaning. */
+const CLOCK_MARGIN_MS = 60_000;
+
+type MapTable = Config['exports'][number];
+
 export interface ExpireMapsOptions {
   readonly config: Config;
+  /** Maps that are in no configuration any more, but may still be there. */
+  readonly left?: readonly MapTable[];
   readonly clock: Clock;
   readonly log: Log;
 }
 
 const nothing = (): void => undefined;
+const EVERYBODY = ['0.0.0.0/0', '::/0'].map(parseNetwork).filter((network) => network !== undefined);
 
-/** What a daemon would have said of these grants: a ledger that takes no new ones. */
+/**
+ * What a daemon would have said of these grants: a ledger that takes no new ones. When dracd.allow cannot be read,
+ * which keeps the daemon from starting too, anybody may be a reporter, and no lease covers more than its client.
+ */
 function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Grant[]): Ledger {
   const rules = grantRules(config);
   const own = new HostAddresses().list();
-  rules.reporters.replace(readReporters(config.reporters, own, log));
+  let reporters: readonly Network[] = EVERYBODY;
+  try {
+    reporters = readReporters(config.reporters, own, log);
+  } catch (thrown) {
+    log.error('reporters: cannot be read: no grant covers more than its client', {
+      reason: toFault(thrown, 'CONFIG').message,
+    });
+  }
+  rules.reporters.replace(reporters);
   rules.never.setHosts([...own, ...rules.reporters.singleHosts()]);
   const down = 'no daemon runs';
   const ledger = new Ledger({
@@ -59,36 +90,112 @@ function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Gr
   return ledger;
 }
 
-export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Promise<void> {
-  let held;
+/** What may still relay. */
+interface Held {
+  readonly permissions: () => Iterable<Permission>;
+  readonly count: number;
+  readonly release: () => void;
+  /** Why the journal could not be read. */
+  readonly fault?: Fault;
+}
+
+/** What the journal holds; nothing when a daemon has it. */
+function read(options: ExpireMapsOptions): Held | undefined {
+  const { config, clock, log } = options;
   try {
-    held = readJournal({ directory: config.store.directory, lifetimeMs: config.grants.lifetime, clock, log });
-  } catch (error) {
-    if (error instanceof Fault && error.code === 'LOCKED') {
-      log.info('maps: a daemon runs and looks after them');
-      return;
-    }
-    throw error;
+    const latest = clock.wall() + config.grants.lifetime + CLOCK_MARGIN_MS;
+    const { directory } = config.store;
+    // The longest lifetime there is, or ends that are too late would be made to look right.
+    const { grants, release } = readJournal({ directory, lifetimeMs: MAX_LIFETIME_MS, clock, log });
+    const ledger = ledgerOf(
+      options,
+      grants.filter(({ expiresAt }) => expiresAt <= latest),
+    );
+    return { permissions: () => ledger.permissions(), count: ledger.size, release };
+  } catch (thrown) {
+    const fault = toFault(thrown, 'STORE');
+    if (fault.code === 'LOCKED') return undefined;
+    log.error('journal: cannot be read: no grant can be proven, the maps are emptied', {
+      reason: fault.message,
+    });
+    return { permissions: () => [], count: 0, release: () => undefined, fault };
   }
-  const { release } = held;
-  const ledger = ledgerOf({ config, clock, log }, held.grants);
-  const faults: Fault[] = [];
+}
+
+async function write(table: MapTable, held: Held, options: ExpireMapsOptions): Promise<Fault | undefined> {
+  const { format, ...rest } = table;
+  const { clock, log } = options;
   try {
-    for (const { format, ...rest } of config.exports) {
-      const options = { ...rest, clock, log, snapshot: () => ledger.permissions() };
-      const map = exclusive(formats[format].create(options), options);
-      try {
-        await map.open();
-        await map.close();
-      } catch (error) {
-        faults.push(toFault(error, 'MAP'));
-      }
+    const all = { ...rest, clock, log, snapshot: held.permissions };
+    const map = exclusive(formats[format].create(all), all);
+    await map.open();
+    await map.close();
+    return undefined;
+  } catch (thrown) {
+    return toFault(thrown, 'MAP');
+  }
+}
+
+/** Removes a map; false when it is not there or cannot be removed, which writing it has then told of. */
+function remove(file: string): boolean {
+  try {
+    const stat = lstatSync(file, { throwIfNoEntry: false });
+    if (stat?.isFile() !== true && stat?.isSymbolicLink() !== true) return false;
+    unlinkSync(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Writes a map anew, or removes it. Answers why it is not as it should be. */
+async function renew(table: MapTable, held: Held, options: ExpireMapsOptions): Promise<Fault | undefined> {
+  const fault = await write(table, held, options);
+  const { keys = [] }: LiveMapFormat = formats[table.format];
+  if (fault === undefined || fault.code === 'LOCKED' || keys.includes('rules') || !remove(table.path))
+    return fault;
+  options.log.error('map: removed, because it cannot be written and would permit what is over', {
+    path: table.path,
+    reason: fault.message,
+  });
+  // The room that it took may be the room that was missing.
+  return write(table, held, options);
+}
+
+/** Whether a file is there and this user's. */
+function isOwn(file: string): boolean {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false })?.uid === process.geteuid?.();
+  } catch {
+    return false;
+  }
+}
+
+export async function expireMaps(options: ExpireMapsOptions): Promise<void> {
+  const { config, left = [], log } = options;
+  const held = read(options);
+  if (held === undefined) {
+    log.info('maps: a daemon runs and looks after them');
+    return;
+  }
+  const faults = held.fault === undefined ? [] : [held.fault];
+  try {
+    for (const table of config.exports) {
+      // Without the journal's lock: a daemon may run, and has its maps.
+      const doubtful = held.fault !== undefined;
+      if (doubtful && !isOwn(table.path)) continue;
+      const fault = await renew(table, held, options);
+      if (fault !== undefined && !(doubtful && fault.code === 'LOCKED')) faults.push(fault);
+    }
+    for (const table of left) {
+      const fault = isOwn(table.path) ? await renew(table, held, options) : undefined;
+      if (fault !== undefined && fault.code !== 'LOCKED') faults.push(fault);
     }
   } finally {
-    release();
+    held.release();
   }
   const [first, ...others] = faults;
   for (const { message } of others) log.error('map: cannot be written', { reason: message });
   if (first !== undefined) throw first;
-  log.info('maps: written from the journal', { grants: ledger.size });
+  log.info('maps: written from the journal', { grants: held.count });
 }

@@ -17,12 +17,13 @@ import path from 'node:path';
 import { CommanderError } from 'commander';
 import { DEFAULT_CONFIG, MINUTE_MS, type Options, parseArguments } from './arguments.js';
 import { type Config, parseConfig, readConfig } from './config.js';
-import { Fault, reasonOf } from './core/fault.js';
+import { Fault, reasonOf, toFault } from './core/fault.js';
 import { Daemon } from './daemon.js';
 import { type DropIn, findDropIn, refuseHash, refuseSecond } from './drop-in.js';
 import { expireMaps } from './expire-map.js';
 import { greeting } from './greeting.js';
 import { importGrants } from './import-grants.js';
+import { keepConfig, lastConfig, leftMaps } from './last-config.js';
 import { systemClock } from './runtime/clock.js';
 import { createLogger, type Logger, type LogStyle } from './runtime/log.js';
 import { notify, type NotifyEnvironment, watchdogIntervalMs } from './runtime/notify.js';
@@ -45,6 +46,11 @@ interface Wish {
 /** The directory that systemd has made for the unit. */
 function givenState(): string | undefined {
   return process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '');
+}
+
+/** Where the configuration of the last run is kept; what stands for rpc.dracd's is made anew from what is there. */
+function keptState({ dropIn }: Wish): string | undefined {
+  return dropIn === undefined ? givenState() : undefined;
 }
 
 /** The configuration file in use, or undefined for the built-in defaults. */
@@ -111,6 +117,17 @@ async function takeOver({ options, dropIn }: Wish, config: Config, log: Logger):
   await importGrants({ file: database, config, forgetAll: false, clock: systemClock, log });
 }
 
+/** What is left of the last run's maps is told of; the configuration is kept for the time after this run. */
+function rememberConfig(wish: Wish, config: Config, log: Logger): void {
+  const state = keptState(wish);
+  if (state === undefined) return;
+  for (const { path: map } of leftMaps(lastConfig(state), config)) {
+    if (existsSync(map))
+      log.warn('map: no longer in the configuration; it keeps what it says, remove it', { path: map });
+  }
+  keepConfig(configFile(wish), state, log);
+}
+
 async function serve(wish: Wish): Promise<void> {
   const config = loadConfig(wish);
   if (configFile(wish) === undefined)
@@ -149,21 +166,39 @@ async function serve(wish: Wish): Promise<void> {
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
   if (logStyle() === 'terminal')
     process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));
+  rememberConfig(wish, config, log);
   await notify(environment, 'READY=1');
   feedWatchdog(daemon, environment, log);
 }
 
-/** What the timer does while no daemon runs. A database that somebody else writes is not ours to change. */
+/**
+ * What the timer does while no daemon runs; with a configuration that cannot be used, in the maps of the last run. A
+ * database that somebody else writes is not ours to change.
+ */
 async function expire(wish: Wish): Promise<void> {
   const { dropIn } = wish;
-  const config = loadConfig(wish);
+  const state = keptState(wish);
+  const last = state === undefined ? undefined : lastConfig(state);
+  let config: Config;
+  let mistake: Fault | undefined;
+  try {
+    config = loadConfig(wish);
+  } catch (error) {
+    if (last === undefined) throw error;
+    config = last;
+    mistake = toFault(error, 'CONFIG');
+  }
+  const log = createLogger({ level: config.log.level, style: logStyle() });
+  if (mistake !== undefined) log.warn('configuration: cannot be used, the maps are those of the last run');
   const isTheirs = ({ path: file }: Config['exports'][number]): boolean =>
     file === dropIn?.database && dropIn.survey?.ours !== true;
   await expireMaps({
     config: { ...config, exports: config.exports.filter((one) => !isTheirs(one)) },
+    left: leftMaps(last, config),
     clock: systemClock,
-    log: createLogger({ level: config.log.level, style: logStyle() }),
+    log,
   });
+  if (mistake !== undefined) throw mistake;
 }
 
 async function importOnly(wish: Wish, file: string): Promise<void> {

@@ -44,6 +44,8 @@ export interface DoorOptions {
 export interface Door {
   /** Where it is, as the configuration writes it; a port 0 is the port that was got. */
   readonly text: string;
+  /** The unix socket as it was made; a port has none. */
+  readonly made?: Stats;
   close(): void;
 }
 
@@ -63,7 +65,7 @@ function cureOf(place: Place, code: string): string {
     if (code === 'EACCES' || code === 'EPERM')
       return `let the daemon's user (uid ${process.geteuid?.() ?? 0}) write to ${directory}`;
     if (code === 'EROFS')
-      return `${directory} is read-only for the daemon; under systemd, name it in ReadWritePaths=`;
+      return `${directory} is read-only for the daemon; under systemd, name it in ReadWritePaths= (systemctl edit dracd)`;
     if (code === 'EADDRINUSE') return `remove ${place.path}${BESIDE}, which is no socket of ours`;
     return `make ${directory} a directory that the daemon may write to, or choose another path (${KEY})`;
   }
@@ -138,6 +140,7 @@ async function openUnix(server: Server, place: UnixPlace, options: DoorOptions):
   const made = lstatSync(place.path);
   return {
     text: placeText(place),
+    made,
     close: () => {
       try {
         removeSocket(place.path, made);

@@ -7,8 +7,8 @@
  * out of another; a connection beyond a door's share is closed at once. What connections hold
  * because their peers do not read, or send faster than they are answered, is HELD_BYTES in all, and what has
  * been sent ahead is worked off in STEPS_A_TURN steps each turn of the event loop, one a connection. What one
- * connection may do is in connection.ts; the times it names are looked after here, every LOOK_EVERY_MS.
- * At the stop the last answers have DRAIN_MS to leave.
+ * connection may do is in connection.ts; the times it names are looked after here, every LOOK_EVERY_MS, and so
+ * are the doors, whose sockets somebody may take away (kept-door.ts). At the stop the last answers have DRAIN_MS to leave.
  *
  * Errors: Fault LISTEN.
  */
@@ -16,7 +16,7 @@ import type { Socket } from 'node:net';
 import { Fault } from '../core/fault.js';
 import type { Timer } from '../runtime/clock.js';
 import { Connection, type QuestionReader } from './connection.js';
-import { type Door, openDoor } from './door.js';
+import { KeptDoor } from './kept-door.js';
 import type { Lookup, LookupOptions } from './lookup.js';
 
 export const MAX_CONNECTIONS = 1_024;
@@ -40,7 +40,7 @@ export type ListenerOptions = Pick<LookupOptions, 'listen' | 'mode' | 'group' | 
 export class Listener<Question> implements Lookup {
   readonly #service: Service<Question>;
   readonly #options: ListenerOptions;
-  readonly #open: Door[] = [];
+  readonly #open: KeptDoor[] = [];
   readonly #connections = new Set<Connection<Question>>();
   #held = 0;
   /** Steps of connections that wait for their turn. */
@@ -78,14 +78,14 @@ export class Listener<Question> implements Lookup {
     const maxConnections = Math.floor(MAX_CONNECTIONS / listen.length);
     try {
       for (const place of listen) {
-        const door = await openDoor({ place, mode, group, maxConnections, onSocket, onDrop, onError, log });
-        this.#open.push(door);
+        const options = { place, mode, group, maxConnections, onSocket, onDrop, onError, log };
+        this.#open.push(await KeptDoor.open(options));
         if (this.#stopping !== undefined)
           throw new Fault('LISTEN', 'stopped while the doors were being opened');
       }
     } catch (thrown) {
       // A stop that came meanwhile has not seen the last of them.
-      this.#closeDoors();
+      await this.#closeDoors();
       await this.stop();
       throw thrown;
     }
@@ -98,7 +98,7 @@ export class Listener<Question> implements Lookup {
   }
 
   async #stop(): Promise<void> {
-    this.#closeDoors();
+    const closed = this.#closeDoors();
     for (const connection of this.#connections) connection.finish();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => {
@@ -111,10 +111,11 @@ export class Listener<Question> implements Lookup {
     }
     for (const connection of this.#connections) connection.destroy();
     this.#timer?.stop();
+    await closed;
   }
 
-  #closeDoors(): void {
-    for (const door of this.#open.splice(0)) door.close();
+  async #closeDoors(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map((door) => door.close()));
   }
 
   #count(what: string): void {
@@ -168,5 +169,6 @@ export class Listener<Question> implements Lookup {
   readonly #look = (): void => {
     const now = this.#options.clock.mono();
     for (const connection of this.#connections) connection.look(now);
+    for (const door of this.#open) door.look();
   };
 }

@@ -1,7 +1,6 @@
 /**
  * systemd - the unit files, what the daemon tells a service manager, and the one-shot that expires the map
  */
-import { spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -14,17 +13,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { Daemon, killAll } from '../support/daemon.js';
+import { NotifySocket } from '../support/notify-socket.js';
+import { blocks } from '../support/page.js';
 import { dump, lookup } from '../support/postmap.js';
-import {
-  MAIN,
-  ROOT,
-  childEnvironment,
-  mustRun,
-  newDirectory,
-  pause,
-  run,
-  until,
-} from '../support/processes.js';
+import { MAIN, ROOT, mustRun, newDirectory, pause, run, until } from '../support/processes.js';
 import { SUCCESS, UdpClient } from '../support/rpc-client.js';
 
 const UNITS = path.join(ROOT, 'systemd');
@@ -39,31 +31,62 @@ const units = [...services.map(([unit]) => unit), 'dracd-expire.timer', 'rpc-dra
 
 afterAll(killAll);
 
+/** The units as they are supplied, but for this machine's Node, wherever that is; and drop-ins for them, by unit. */
+function unitDirectory(dropIns: Readonly<Record<string, string>> = {}): string {
+  const directory = newDirectory('units');
+  for (const unit of units) {
+    const text = readFileSync(path.join(UNITS, unit), 'utf8');
+    writeFileSync(path.join(directory, unit), text.replaceAll('/usr/bin/node', process.execPath));
+  }
+  for (const [unit, text] of Object.entries(dropIns)) {
+    mkdirSync(path.join(directory, `${unit}.d`));
+    writeFileSync(path.join(directory, `${unit}.d/override.conf`), text);
+  }
+  return directory;
+}
+
+/** What `systemd-analyze verify` says of the units in a directory. */
+async function verify(directory: string): Promise<string> {
+  const ended = await run(['systemd-analyze', 'verify', ...units.map((unit) => path.join(directory, unit))]);
+  return ended.code === 0 ? ended.stdout + ended.stderr : `exit ${String(ended.code)}: ${ended.stderr}`;
+}
+
 describe('the unit files', () => {
   test('systemd-analyze verify has nothing to say', async () => {
-    // On a copy that names this machine's Node, wherever that is.
-    const directory = newDirectory('units');
-    for (const unit of units) {
-      const text = readFileSync(path.join(UNITS, unit), 'utf8');
-      writeFileSync(path.join(directory, unit), text.replaceAll('/usr/bin/node', process.execPath));
-    }
-    const ended = await run([
-      'systemd-analyze',
-      'verify',
-      ...units.map((unit) => path.join(directory, unit)),
-    ]);
-    expect({ code: ended.code, said: ended.stdout + ended.stderr }).toEqual({ code: 0, said: '' });
+    expect(await verify(unitDirectory())).toBe('');
   });
 
   test('verify would say if a key were wrong (it still exits 0)', async () => {
-    const file = path.join(newDirectory('units'), 'dracd.service');
-    const text = readFileSync(path.join(UNITS, 'dracd.service'), 'utf8').replaceAll(
-      '/usr/bin/node',
-      process.execPath,
+    const directory = unitDirectory();
+    const file = path.join(directory, 'dracd.service');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('RestartSec=', 'RestartSeconds='));
+    expect(await verify(directory)).toMatch(/Unknown key/);
+  });
+
+  test("the README's drop-ins: for another grace, and for exports elsewhere", async () => {
+    const [grace = '', places = ''] = blocks('README.md', 'As a service')
+      .filter(({ language }) => language === 'ini')
+      .map(({ text }) => text);
+    const dropIns = {
+      'dracd-expire.timer': grace,
+      'dracd.service': places,
+      'dracd-expire.service': places,
+    };
+    expect(await verify(unitDirectory(dropIns))).toBe('');
+    // The control: drop-ins are read.
+    for (const [unit, text] of Object.entries(dropIns)) {
+      const wrong = { ...dropIns, [unit]: text.replace(/^(\w+)=/m, '$1x=') };
+      expect(await verify(unitDirectory(wrong))).toContain(`${unit}.d/override.conf`);
+    }
+    expect(grace).toMatch(/^OnCalendar=\nOnCalendar=/m);
+    const [, calendar = ''] = /^OnCalendar=(.+)$/m.exec(grace) ?? [];
+    const times = await mustRun(['systemd-analyze', 'calendar', '--iterations=2', calendar], {
+      env: { TZ: 'UTC' },
+    });
+    const [first = 0, second = 0] = [...times.matchAll(/(?:Next elapse|Iter\. #2): \w+ (\S+ \S+) UTC/g)].map(
+      ([, time = '']) => Date.parse(`${time.replace(' ', 'T')}Z`),
     );
-    writeFileSync(file, text.replace('RestartSec=', 'RestartSeconds='));
-    const ended = await run(['systemd-analyze', 'verify', file]);
-    expect(ended.stdout + ended.stderr).toMatch(/Unknown key/);
+    expect(second - first).toBe(10_000);
   });
 
   test.each(services)('%s is exposed by %i tenths at most', async (unit, most) => {
@@ -98,6 +121,16 @@ describe('the unit files', () => {
     expect(readdirSync(path.join(root, 'etc'))).toContain('dracd');
   });
 
+  test('the one-shot is skipped while the daemon runs, and the daemon waits for it when it starts', () => {
+    const [daemon, oneShot] = services.map(([unit]) => readFileSync(path.join(UNITS, unit), 'utf8'));
+    const [, marker = ''] = /^ConditionPathExists=!\/run\/(\S+)$/m.exec(oneShot ?? '') ?? [];
+    expect(daemon).toMatch(new RegExp(`^RuntimeDirectory=dracd ${marker}$`, 'm'));
+    expect(daemon).toMatch(/^After=.* dracd-expire\.service$/m);
+    // So that it has its turn whatever the one-shot does, each minute.
+    const [, seconds] = /^TimeoutStartSec=(\d+)$/m.exec(oneShot ?? '') ?? [];
+    expect(Number(seconds)).toBeLessThan(60);
+  });
+
   test('they run the daemon as it is built and do not start it again for a wrong configuration', async () => {
     const text = readFileSync(path.join(UNITS, 'dracd.service'), 'utf8');
     const original = readFileSync(path.join(UNITS, 'rpc-dracd.service'), 'utf8');
@@ -115,43 +148,12 @@ describe('the unit files', () => {
   });
 });
 
-/** A notification socket as systemd has one; what arrives there, message by message. */
-class NotifySocket {
-  readonly path = path.join(newDirectory('notify'), 'socket');
-  readonly messages: string[] = [];
-  readonly #child = spawn(
-    'python3',
-    [
-      '-uc',
-      `import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print("bound")
-while True: print(s.recv(4096).decode().replace("\\n", " "))`,
-      this.path,
-    ],
-    { env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-
-  async open(): Promise<this> {
-    this.#child.stdout
-      .setEncoding('utf8')
-      .on('data', (text: string) => this.messages.push(...text.trim().split('\n')));
-    await until('the notification socket is bound', 5_000, () => this.messages.includes('bound'));
-    return this;
-  }
-
-  close(): void {
-    this.#child.kill('SIGKILL');
-  }
-}
-
 test('it tells a service manager READY=1 when it is ready, WATCHDOG=1 again and again, and STOPPING=1', async () => {
-  const socket = await new NotifySocket().open();
+  const socket = await NotifySocket.open();
   try {
     const env = { NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '1000000' };
     const daemon = await Daemon.start({ env });
-    await until('READY=1', 5_000, () => socket.messages.some((message) => /(^| )READY=1/.test(message)));
+    await socket.ready();
     expect((await dump(daemon.mapPath)).size).toBe(0);
     const fed = (): number => socket.messages.filter((message) => message.includes('WATCHDOG=1')).length;
     await until('WATCHDOG=1 three times', 5_000, () => fed() >= 3);
@@ -163,7 +165,7 @@ test('it tells a service manager READY=1 when it is ready, WATCHDOG=1 again and 
 });
 
 test('a daemon that is stopped (SIGSTOP) feeds no watchdog', async () => {
-  const socket = await new NotifySocket().open();
+  const socket = await NotifySocket.open();
   try {
     const daemon = await Daemon.start({ env: { NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '400000' } });
     await until('WATCHDOG=1', 5_000, () => socket.messages.some((message) => message.includes('WATCHDOG=1')));

@@ -9,7 +9,7 @@ import { connect, isIPv6 } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { blocks } from './page.js';
-import { ROOT, freePort, mustRun, newDirectory, run, until } from './processes.js';
+import { ROOT, descendants, freePort, mustRun, newDirectory, run, until } from './processes.js';
 
 /** A recipient of the Postfix's own domain: inbound mail. */
 export const LOCAL_RECIPIENT = 'somebody@local.test';
@@ -20,6 +20,8 @@ export const FOREIGN_RECIPIENT = 'somebody@foreign.example';
 export interface Restrictions {
   readonly text: string;
   readonly chroot: boolean;
+  /** More of main.cf for this smtpd alone, as `-o` says it: "max_use=1". */
+  readonly options?: readonly string[];
 }
 
 /** A section's recipe in docs/postfix.md: the tables for dracd.toml, and the words for main.cf, with its names replaced. */
@@ -70,6 +72,7 @@ smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_hard_error_limit = 10000
 smtpd_soft_error_limit = 10000
+in_flow_delay = 0
 smtpd_timeout = 300s
 `;
 
@@ -99,16 +102,21 @@ export class Postfix {
     this.ports = ports;
   }
 
-  /** Starts an instance with one smtpd for each smtpd_relay_restrictions given. */
-  static async start(restrictions: readonly (string | Restrictions)[]): Promise<Postfix> {
+  /** Starts an instance with one smtpd for each smtpd_relay_restrictions given, and more lines of main.cf. */
+  static async start(restrictions: readonly (string | Restrictions)[], mainCf = ''): Promise<Postfix> {
     if (process.getuid?.() !== 0) throw new Error('a private Postfix needs root: run the tests as root');
     const directory = newDirectory('postfix');
     const ports: number[] = [];
-    while (ports.length < restrictions.length) ports.push(await freePort());
-    writeFileSync(path.join(directory, 'main.cf'), MAIN_CF(directory));
+    while (ports.length < restrictions.length) {
+      const port = await freePort();
+      // The system may offer one again that nobody has taken yet.
+      if (!ports.includes(port)) ports.push(port);
+    }
+    writeFileSync(path.join(directory, 'main.cf'), `${MAIN_CF(directory)}${mainCf}`);
     const doors = restrictions.map((one, index) => {
-      const { text, chroot } = typeof one === 'string' ? { text: one, chroot: false } : one;
-      return `127.0.0.1:${ports[index] ?? 0} inet n - ${chroot ? 'y' : 'n'} - - smtpd\n  -o { smtpd_relay_restrictions = ${text} }\n`;
+      const { text, chroot, options = [] } = typeof one === 'string' ? { text: one, chroot: false } : one;
+      const more = options.map((option) => `  -o { ${option} }\n`).join('');
+      return `127.0.0.1:${ports[index] ?? 0} inet n - ${chroot ? 'y' : 'n'} - - smtpd\n  -o { smtpd_relay_restrictions = ${text} }\n${more}`;
     });
     writeFileSync(path.join(directory, 'master.cf'), doors.join('') + SERVICES);
     copyFileSync('/etc/postfix/dynamicmaps.cf', path.join(directory, 'dynamicmaps.cf'));
@@ -135,12 +143,31 @@ export class Postfix {
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
+  /** All processes of the instance. */
+  processes(): Set<number> {
+    return new Set(
+      descendants(Number(readFileSync(path.join(this.directory, 'queue/pid/master.pid'), 'utf8'))),
+    );
+  }
+
   /** A session as the given client, at the smtpd with this index; it stays open. */
   async session(client: string, smtpd = 0): Promise<SmtpSession> {
     const session = await SmtpSession.open(this.ports[smtpd] ?? 0);
     this.#sessions.push(session);
     await session.become(client);
     return session;
+  }
+
+  /** The reply code of one recipient in a session of its own, and the process that gave it. */
+  async askWhom(
+    client: string,
+    recipient: string,
+    smtpd = 0,
+  ): Promise<{ readonly code: number; readonly process: number }> {
+    const session = await this.session(client, smtpd);
+    const answer = { code: await session.recipient(recipient), process: await session.process() };
+    session.close();
+    return answer;
   }
 
   /** The reply code of one recipient in a session of its own. */
@@ -211,6 +238,15 @@ export class SmtpSession {
     const reply = await this.say(`RCPT TO:<${recipient}>`);
     this.#expect(250, await this.say('RSET'));
     return reply;
+  }
+
+  /** The smtpd process at the other side. */
+  async process(): Promise<number> {
+    const { localPort = 0, remotePort = 0 } = this.#socket;
+    const line = await mustRun(['ss', '-Htnp', `sport = :${remotePort} and dport = :${localPort}`]);
+    const [, pid] = /pid=(\d+)/.exec(line) ?? [];
+    if (pid === undefined) throw new Error(`nobody holds the session: ${line}`);
+    return Number(pid);
   }
 
   /** Sends one command; its whole reply. */
