@@ -6,12 +6,15 @@
  * While a daemon runs (it holds the journal's lock) it does nothing.
  *
  * Errors: Fault STORE, MAP, LIBRARY, CONFIG. A map that cannot be written is an error, so the timer shows
- * it; the others are written all the same.
+ * it; the others are written all the same. So are all of them when dracd.allow cannot be read, which is what
+ * keeps the daemon from starting too: anybody may be a reporter then, and no lease covers more than its client.
  */
 import type { Config } from './config.js';
+import type { ClientAddress } from './core/address.js';
 import { Fault, toFault } from './core/fault.js';
 import type { Grant } from './core/grant.js';
 import { Ledger } from './core/ledger.js';
+import { type Network, parseNetwork } from './core/network.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
 import { grantRules } from './grant-rules.js';
@@ -28,12 +31,17 @@ export interface ExpireMapsOptions {
 }
 
 const nothing = (): void => undefined;
+const everybody = ['0.0.0.0/0', '::/0'].map(parseNetwork).filter((network) => network !== undefined);
 
 /** What a daemon would have said of these grants: a ledger that takes no new ones. */
-function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Grant[]): Ledger {
+function ledgerOf(
+  { config, clock }: ExpireMapsOptions,
+  grants: readonly Grant[],
+  reporters: (own: readonly ClientAddress[]) => readonly Network[],
+): Ledger {
   const rules = grantRules(config);
   const own = new HostAddresses().list();
-  rules.reporters.replace(readReporters(config.reporters, own, log));
+  rules.reporters.replace(reporters(own));
   rules.never.setHosts([...own, ...rules.reporters.singleHosts()]);
   const down = 'no daemon runs';
   const ledger = new Ledger({
@@ -71,8 +79,15 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
     throw error;
   }
   const { release } = held;
-  const ledger = ledgerOf({ config, clock, log }, held.grants);
   const faults: Fault[] = [];
+  const ledger = ledgerOf({ config, clock, log }, held.grants, (own) => {
+    try {
+      return readReporters(config.reporters, own, log);
+    } catch (error) {
+      faults.push(toFault(error, 'CONFIG'));
+      return everybody;
+    }
+  });
   try {
     for (const { format, ...rest } of config.exports) {
       const options = { ...rest, clock, log, snapshot: () => ledger.permissions() };
@@ -88,7 +103,7 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
     release();
   }
   const [first, ...others] = faults;
-  for (const { message } of others) log.error('map: cannot be written', { reason: message });
+  for (const { message } of others) log.error('maps: not as they should be', { reason: message });
   if (first !== undefined) throw first;
   log.info('maps: written from the journal', { grants: ledger.size });
 }
