@@ -2,7 +2,7 @@
  * config-conflicts - keys that are right each on its own and cannot hold together
  *
  * A site network that `never` takes away whole; a network that grants ask for and a map has no words for: its
- * readers would refuse whom the others let relay.
+ * readers would refuse whom the others let relay, or so many words that nothing else would be done any more.
  */
 import type { Config } from './config-schema.js';
 import { IPV4_BYTES } from './core/address.js';
@@ -21,6 +21,9 @@ export interface Conflict {
 /** A network such as leases cover. */
 const HOUSEHOLD = parseNetwork('2001:db8:1:2::/64') as Network;
 
+/** A map that is published every second should not have more keys that never change. */
+const MAX_KEYS = 262_144;
+
 const isIpv4 = ({ base }: Network): boolean => base.length === IPV4_BYTES;
 
 function lostNetworks({ grants: { always, never } }: Config): Conflict[] {
@@ -36,33 +39,49 @@ function lostNetworks({ grants: { always, never } }: Config): Conflict[] {
   );
 }
 
-/** The networks that every map must be able to say, and the key that asks for each. */
-function networksToSay({ grants }: Config): { key: string; network: Network }[] {
+/** A network that every map must be able to say, the key that asks for it, and whether it stands there as it is. */
+interface Asked {
+  readonly key: string;
+  readonly network: Network;
+  readonly listed: boolean;
+}
+
+function networksToSay({ grants }: Config): Asked[] {
   const widened = [
     ...(grants.ipv6_prefix === WIDE_IPV6 ? ['ipv6_prefix'] : []),
     ...(grants.access_networks.every(isIpv4) ? [] : ['access_networks']),
   ];
   return [
-    ...grants.always
-      .flatMap((one) => without(one, grants.never))
-      .map((network) => ({ key: 'always', network })),
-    ...widened.map((key) => ({ key, network: HOUSEHOLD })),
+    ...grants.always.flatMap((one) =>
+      without(one, grants.never).map((network) => ({ key: 'always', network, listed: network === one })),
+    ),
+    ...widened.map((key) => ({ key, network: HOUSEHOLD, listed: false })),
   ];
+}
+
+/** In words, what a map cannot say. */
+function unsaid({ key, network, listed }: Asked): string {
+  const text = subjectOf(network);
+  if (key !== 'always') return 'has no words for IPv6 networks';
+  return listed ? `has no words for ${text}` : `has no words for ${text}, a part that grants.never leaves`;
 }
 
 function unsaidNetworks(config: Config): Conflict[] {
   const networks = networksToSay(config);
   return config.exports.flatMap((table, index) => {
     const format: LiveMapFormat = formats[table.format];
-    // tcpserver, which has a wording of its own, knows no IPv6 at all.
-    const isSaid = (network: Network): boolean =>
-      (format.dialects?.length === 0 && !isIpv4(network)) || format.says(subjectOf(network), table.dialects);
-    const unsaid = networks.find(({ network }) => !isSaid(network));
-    if (unsaid === undefined) return [];
-    const { key, network } = unsaid;
-    const what = key === 'always' ? subjectOf(network) : 'IPv6 networks';
-    const problem = `this map has no words for ${what}, which grants.${key} asks for; let its reader ask a socketmap instead, or change grants.${key}`;
-    return [{ path: ['exports', index, 'format'], problem }];
+    let keys = 0;
+    for (const asked of networks) {
+      // tcpserver, which has a wording of its own, knows no IPv6 at all.
+      if (format.dialects?.length === 0 && !isIpv4(asked.network)) continue;
+      const more = format.keysFor(subjectOf(asked.network), table.dialects);
+      keys += more ?? 0;
+      if (more !== undefined && keys <= MAX_KEYS) continue;
+      const what = more === undefined ? unsaid(asked) : `needs more than ${MAX_KEYS} keys for the networks`;
+      const problem = `this map ${what}, which grants.${asked.key} asks for; let its reader ask a socketmap instead, or change grants.${asked.key}`;
+      return [{ path: ['exports', index, 'format'], problem }];
+    }
+    return [];
   });
 }
 

@@ -60,9 +60,9 @@ export const allowed: Readonly<Record<string, string>> = {
   'grants.max': 'a whole number from 1 to 16000000',
   'grants.never': 'a list of addresses and networks',
   'grants.never.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
-  'grants.always':
-    "a list of the site's own networks, none of which are of no use to clients (loopback, multicast, 6to4, NAT64, Teredo, ...), or wholly in grants.never",
-  'grants.always.*': 'an address or network without host bits, IPv4 of at least /8, IPv6 of at least /19',
+  'grants.always': "a list of at most 1000 of the site's own networks, none of them wholly in grants.never",
+  'grants.always.*':
+    'an address or network without host bits, IPv4 of at least /8, IPv6 of at least /19, none of which are of no use to clients (loopback, multicast, link-local, 6to4, NAT64, Teredo, ...)',
   'grants.ipv6_prefix': "128 (a lease covers the client's address) or 64 (its /64)",
   'grants.ipv4_prefix': "32 (a lease covers the client's address) or 24 (its /24)",
   'grants.access_networks': 'a list of networks in which a lease covers a /64 (IPv6) or a /24 (IPv4)',

@@ -53,16 +53,18 @@ const EVERYBODY = ['0.0.0.0/0', '::/0'].map(parseNetwork).filter((network) => ne
  * What a daemon would have said of these grants: a ledger that takes no new ones. When dracd.allow cannot be read,
  * which keeps the daemon from starting too, anybody may be a reporter, and no lease covers more than its client.
  */
-function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Grant[]): Ledger {
+function ledgerOf(
+  { config, clock, log }: ExpireMapsOptions,
+  grants: readonly Grant[],
+): { readonly ledger: Ledger; readonly mistake?: Fault } {
   const rules = grantRules(config);
   const own = new HostAddresses().list();
   let reporters: readonly Network[] = EVERYBODY;
+  let mistake: Fault | undefined;
   try {
     reporters = readReporters(config.reporters, own, log);
   } catch (thrown) {
-    log.error('reporters: cannot be read: no grant covers more than its client', {
-      reason: toFault(thrown, 'CONFIG').message,
-    });
+    mistake = toFault(thrown, 'CONFIG');
   }
   rules.reporters.replace(reporters);
   rules.never.setHosts([...own, ...rules.reporters.singleHosts()]);
@@ -87,7 +89,7 @@ function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Gr
     pastMs: 0,
   });
   ledger.restore(grants);
-  return ledger;
+  return mistake === undefined ? { ledger } : { ledger, mistake };
 }
 
 /** What may still relay. */
@@ -97,6 +99,8 @@ interface Held {
   readonly release: () => void;
   /** Why the journal could not be read. */
   readonly fault?: Fault;
+  /** Why it is not known who the reporters are. */
+  readonly mistake?: Fault;
 }
 
 /** What the journal holds; nothing when a daemon has it. */
@@ -107,11 +111,16 @@ function read(options: ExpireMapsOptions): Held | undefined {
     const { directory } = config.store;
     // The longest lifetime there is, or ends that are too late would be made to look right.
     const { grants, release } = readJournal({ directory, lifetimeMs: MAX_LIFETIME_MS, clock, log });
-    const ledger = ledgerOf(
+    const { ledger, mistake } = ledgerOf(
       options,
       grants.filter(({ expiresAt }) => expiresAt <= latest),
     );
-    return { permissions: () => ledger.permissions(), count: ledger.size, release };
+    return {
+      permissions: () => ledger.permissions(),
+      count: ledger.size,
+      release,
+      ...(mistake !== undefined && { mistake }),
+    };
   } catch (thrown) {
     const fault = toFault(thrown, 'STORE');
     if (fault.code === 'LOCKED') return undefined;
@@ -178,7 +187,7 @@ export async function expireMaps(options: ExpireMapsOptions): Promise<void> {
     log.info('maps: a daemon runs and looks after them');
     return;
   }
-  const faults = held.fault === undefined ? [] : [held.fault];
+  const faults = [held.fault, held.mistake].filter((one) => one !== undefined);
   try {
     for (const table of config.exports) {
       // Without the journal's lock: a daemon may run, and has its maps.
@@ -195,7 +204,7 @@ export async function expireMaps(options: ExpireMapsOptions): Promise<void> {
     held.release();
   }
   const [first, ...others] = faults;
-  for (const { message } of others) log.error('map: cannot be written', { reason: message });
+  for (const { message } of others) log.error('maps: not as they should be', { reason: message });
   if (first !== undefined) throw first;
   log.info('maps: written from the journal', { grants: held.count });
 }

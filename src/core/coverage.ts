@@ -8,13 +8,14 @@
  *   - a listed hosting range, a network that is never granted, one of the host's own addresses, a reporter or
  *     a site network lies in what would be covered: whoever is there would relay too;
  *   - the address carries an IPv4 address that the rest of its network does not share (NAT64, Teredo);
- *   - the network cannot be told from others in an indexed table: zero groups in its middle, which Postfix's
- *     keys do not count (2001:0:0:5::/64).
+ *   - the network cannot be told from others in an indexed table: zero groups in its middle, or nothing but
+ *     zero groups behind its first, which Postfix's keys do not count (2001:0:0:5::/64, fd00::/64).
  *
  * What a lease covers may change with the host's addresses: look-ups ask for the address and for what is around it.
  */
 import { addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
-import { anyContains, type Network, networkOf, overlaps } from './network.js';
+import { type Network, networkOf } from './network.js';
+import { NetworkSet } from './network-set.js';
 import { carriesOthers, type NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
 import type { SiteNetworks } from './site.js';
@@ -38,7 +39,10 @@ export interface CoverageOptions {
   readonly site: SiteNetworks;
 }
 
-/** Whether zero groups stand before the last one that is not zero. */
+/** So many zero groups at the end of a /64 an indexed table can tell from fewer. */
+const MOST_TRAILING_ZEROS = 2;
+
+/** Whether zero groups stand before the last one that is not zero, or too many behind it. */
 function hidesZeros(base: Uint8Array): boolean {
   let zeros = 0;
   for (let i = 0; i < WIDE_IPV6 / 8; i += 2) {
@@ -47,15 +51,19 @@ function hidesZeros(base: Uint8Array): boolean {
       zeros = 0;
     } else zeros += 1;
   }
-  return false;
+  return zeros > MOST_TRAILING_ZEROS;
 }
 
 export class Coverage {
   readonly #options: CoverageOptions;
   readonly #alwaysExact: boolean;
+  readonly #access: NetworkSet;
+  readonly #hosting: NetworkSet;
 
   constructor(options: CoverageOptions) {
     this.#options = options;
+    this.#access = new NetworkSet(options.access);
+    this.#hosting = new NetworkSet(options.hosting);
     this.#alwaysExact =
       options.ipv6Prefix !== WIDE_IPV6 && options.ipv4Prefix !== WIDE_IPV4 && options.access.length === 0;
   }
@@ -77,19 +85,19 @@ export class Coverage {
   #around(client: ClientAddress): Network | undefined {
     if (this.#alwaysExact) return undefined;
     const bytes = addressToBytes(client);
-    const { access, ipv4Prefix, ipv6Prefix } = this.#options;
+    const { ipv4Prefix, ipv6Prefix } = this.#options;
     const isIpv4 = bytes.length === IPV4_BYTES;
     const wide = isIpv4 ? WIDE_IPV4 : WIDE_IPV6;
-    const isWide = (isIpv4 ? ipv4Prefix : ipv6Prefix) === wide || anyContains(access, bytes);
+    const isWide = (isIpv4 ? ipv4Prefix : ipv6Prefix) === wide || this.#access.holds(bytes);
     return isWide ? networkOf(bytes, wide) : undefined;
   }
 
   #mustBeExact(network: Network, client: Uint8Array): boolean {
-    const { hosting, never, reporters, site } = this.#options;
+    const { never, reporters, site } = this.#options;
     if (network.base.length !== IPV4_BYTES && (carriesOthers(client) || hidesZeros(network.base)))
       return true;
     return (
-      hosting.some((other) => overlaps(network, other)) ||
+      this.#hosting.touches(network) ||
       never.touches(network) ||
       reporters.touch(network) ||
       site.touches(network)

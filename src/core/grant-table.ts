@@ -35,6 +35,8 @@ class Chunk {
   /** Steady time at which each ends, and the wall clock's that is stored and shown. */
   readonly deadlines = new Float64Array(CHUNK);
   readonly ends = new Float64Array(CHUNK);
+  /** Who was reported, of the grants that cover more than an address; made for the first of them. */
+  clients: (ClientAddress | undefined)[] | undefined;
 }
 
 function keyOf(subject: Subject): Key {
@@ -52,8 +54,6 @@ export class GrantTable {
   readonly #shards = Array.from({ length: SHARDS }, () => new Map<Key, number>());
   readonly #chunks: Chunk[] = [];
   readonly #free: number[] = [];
-  /** Who was reported, of the grants that cover more than an address. */
-  readonly #clients = new Map<number, ClientAddress>();
   #places = 0;
 
   get size(): number {
@@ -90,15 +90,17 @@ export class GrantTable {
     chunk.deadlines[at] = deadline;
     chunk.ends[at] = grant.expiresAt;
     const key = chunk.keys[at] as Key;
-    if (typeof key !== 'number' && key !== grant.client) this.#clients.set(place, grant.client);
+    if (typeof key !== 'number' && key !== grant.client)
+      (chunk.clients ??= new Array<ClientAddress | undefined>(CHUNK))[at] = grant.client;
   }
 
   remove(place: number): void {
     const chunk = this.#chunkOf(place);
-    const key = chunk.keys[place & (CHUNK - 1)] as Key;
+    const at = place & (CHUNK - 1);
+    const key = chunk.keys[at] as Key;
     (this.#shards[shardOf(key)] as Map<Key, number>).delete(key);
-    chunk.keys[place & (CHUNK - 1)] = undefined;
-    this.#clients.delete(place);
+    chunk.keys[at] = undefined;
+    if (chunk.clients !== undefined) chunk.clients[at] = undefined;
     this.#free.push(place);
   }
 
@@ -116,9 +118,10 @@ export class GrantTable {
   }
 
   grantAt(place: number): Grant {
-    const reporter = this.#chunkOf(place).reporters[place & (CHUNK - 1)] as ClientAddress;
+    const { reporters, clients } = this.#chunkOf(place);
+    const reporter = reporters[place & (CHUNK - 1)] as ClientAddress;
     // A subject without a client beside it is its client.
-    const client = this.#clients.get(place) ?? (this.subjectAt(place) as ClientAddress);
+    const client = clients?.[place & (CHUNK - 1)] ?? (this.subjectAt(place) as ClientAddress);
     return { client, reporter, expiresAt: this.expiresAt(place) };
   }
 

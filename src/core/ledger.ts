@@ -111,6 +111,7 @@ const UNKNOWN: Verdict = { verdict: 'unknown' };
 const PERMITTED_FOREVER: Verdict = { verdict: 'permitted', expiresAt: FOREVER };
 
 const ignore = (): void => undefined;
+const endOf = (past?: Verdict): number => (past?.verdict === 'not' ? (past.endedAt ?? 0) : 0);
 
 export class Ledger {
   readonly #options: LedgerOptions;
@@ -162,7 +163,7 @@ export class Ledger {
     const covering = around && this.#verdictOn(around, now);
     if (covering?.verdict === 'permitted') return covering;
     if (store.degraded !== undefined || this.#full) return UNKNOWN;
-    return exact ?? covering ?? NOT_PERMITTED;
+    return (endOf(covering) > endOf(exact) ? covering : exact) ?? NOT_PERMITTED;
   }
 
   /** What the grant of this subject alone says, of one that has ended not long ago too. */
@@ -219,16 +220,9 @@ export class Ledger {
 
   /** Decides on a report. The report is settled when the grant is durable and visible, or refused. */
   authorize(report: Report): void {
-    const subject = this.#options.coverage.of(report.client);
-    const place = this.#table.find(subject);
-    const refusal = this.#refusal(report, place);
-    if (refusal !== undefined) {
-      report.settle(refusal);
-      return;
-    }
-    if (place === NOWHERE) this.#waitingNew += 1;
-    this.#waiting.push({ report, subject, place });
-    this.#work();
+    const refusal = this.#refusal(report) ?? this.#admit(report);
+    if (refusal !== undefined) report.settle(refusal);
+    else this.#work();
   }
 
   #work(): void {
@@ -238,12 +232,22 @@ export class Ledger {
     this.#options.clock.soon(this.#commitGroup);
   }
 
-  #refusal({ client, sender }: Report, place: number): Outcome | undefined {
-    const { reporters, never, max, alarms } = this.#options;
+  #refusal({ client, sender }: Report): Outcome | undefined {
+    const { reporters, never } = this.#options;
     if (!reporters.believes(sender)) return 'stranger';
     if (never.refuses(client, sender)) return 'unusable';
-    if (this.#waiting.length >= MAX_WAITING) return 'failed';
-    if (place !== NOWHERE || this.#table.size + this.#waitingNew < max) return undefined;
+    return this.#waiting.length >= MAX_WAITING ? 'failed' : undefined;
+  }
+
+  #admit(report: Report): Outcome | undefined {
+    const { coverage, max, alarms } = this.#options;
+    const subject = coverage.of(report.client);
+    const place = this.#table.find(subject);
+    if (place !== NOWHERE || this.#table.size + this.#waitingNew < max) {
+      if (place === NOWHERE) this.#waitingNew += 1;
+      this.#waiting.push({ report, subject, place });
+      return undefined;
+    }
     if (!this.#full) alarms.full(max);
     this.#full = true;
     return 'full';

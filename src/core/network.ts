@@ -80,15 +80,19 @@ export function isPrefix({ mask }: Network): boolean {
 
 /** How many leading bits the mask of a prefix has. */
 export function prefixLength({ mask }: Network): number {
-  return mask.reduce((bits, byte) => bits + byte.toString(2).replaceAll('0', '').length, 0);
+  let bits = 0;
+  for (const byte of mask) for (let left = byte; left !== 0; left &= left - 1) bits += 1;
+  return bits;
 }
 
 /** Whether some address lies in both; neither mask needs to be a prefix. */
 export function overlaps(one: Network, other: Network): boolean {
   if (one.base.length !== other.base.length) return false;
-  return one.base.every(
-    (byte, i) => ((byte ^ (other.base[i] ?? 0)) & (one.mask[i] ?? 0) & (other.mask[i] ?? 0)) === 0,
-  );
+  for (let i = 0; i < one.base.length; i += 1) {
+    const common = (one.mask[i] ?? 0) & (other.mask[i] ?? 0);
+    if ((((one.base[i] ?? 0) ^ (other.base[i] ?? 0)) & common) !== 0) return false;
+  }
+  return true;
 }
 
 /** Whether every address of the inner network lies in the outer one. */

@@ -18,6 +18,7 @@ import {
   overlaps,
   parseNetwork,
 } from './network.js';
+import { NetworkSet } from './network-set.js';
 
 function networks(...texts: string[]): Network[] {
   return texts.map((text) => {
@@ -74,26 +75,28 @@ export function isUnfit(network: Network): boolean {
 }
 
 export interface NeverOptions {
-  /** The administrator's `never` networks. */
+  /** The administrator's `never` networks: prefixes. */
   readonly networks: readonly Network[];
 }
 
 export class NeverGranted {
-  readonly #networks: readonly Network[];
+  readonly #networks: NetworkSet;
   #hosts: ReadonlySet<ClientAddress> = new Set();
-  #hostNetworks: readonly Network[] = [];
+  #hostNetworks = new NetworkSet([]);
 
   constructor(options: NeverOptions) {
-    this.#networks = options.networks;
+    this.#networks = new NetworkSet(options.networks);
   }
 
   /** Replaces the single hosts that are never granted: the host's own addresses and single-host reporters. */
   setHosts(hosts: Iterable<ClientAddress>): void {
     this.#hosts = new Set(hosts);
-    this.#hostNetworks = Array.from(this.#hosts, (host) => {
-      const bytes = addressToBytes(host);
-      return networkOf(bytes, bytes.length * 8);
-    });
+    this.#hostNetworks = new NetworkSet(
+      Array.from(this.#hosts, (host) => {
+        const bytes = addressToBytes(host);
+        return networkOf(bytes, bytes.length * 8);
+      }),
+    );
   }
 
   /** Whether a report by sender for client must be refused. */
@@ -104,7 +107,7 @@ export class NeverGranted {
   /** Whether the client may not relay whatever else says so: it is of no use as an address, or in a `never` network. */
   forbids(client: ClientAddress, sender?: ClientAddress): boolean {
     const bytes = addressToBytes(client);
-    if (isUnusable(bytes) || anyContains(this.#networks, bytes)) return true;
+    if (isUnusable(bytes) || this.#networks.holds(bytes)) return true;
     const wrapped = unwrap(bytes);
     if (wrapped === undefined) return false;
     const inner = addressFromBytes(wrapped);
@@ -118,10 +121,7 @@ export class NeverGranted {
 
   /** Whether some address of the network is never granted. */
   touches(network: Network): boolean {
-    return (
-      this.#networks.some((other) => overlaps(network, other)) ||
-      this.#hostNetworks.some((other) => overlaps(network, other))
-    );
+    return this.#networks.touches(network) || this.#hostNetworks.touches(network);
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import { type ClientAddress, addressToBytes, parseAddress } from './address.js';
 import { type Network, anyContains, isPrefix, isSingleHost, maskNetwork, overlaps } from './network.js';
+import { NetworkSet } from './network-set.js';
 import { hostOf } from './never.js';
 
 /** Longest dracd.allow that is read, in lines; more is a mistake or an attack. */
@@ -68,11 +69,16 @@ export function parseAllowFile(text: string): AllowFile {
 
 export class Reporters {
   #networks: readonly Network[] = [];
+  #prefixes = new NetworkSet([]);
+  /** Those whose mask is none. */
+  #others: readonly Network[] = [];
   readonly #remembered = new Map<ClientAddress, boolean>();
 
   /** Replaces the list; takes effect with the next report. */
   replace(networks: readonly Network[]): void {
     this.#networks = networks;
+    this.#prefixes = new NetworkSet(networks.filter(isPrefix));
+    this.#others = networks.filter((network) => !isPrefix(network));
     this.#remembered.clear();
   }
 
@@ -80,7 +86,8 @@ export class Reporters {
   believes(sender: ClientAddress): boolean {
     const known = this.#remembered.get(sender);
     if (known !== undefined) return known;
-    const believed = anyContains(this.#networks, addressToBytes(sender));
+    const bytes = addressToBytes(sender);
+    const believed = this.#prefixes.holds(bytes) || anyContains(this.#others, bytes);
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(sender, believed);
     return believed;
@@ -88,7 +95,7 @@ export class Reporters {
 
   /** Whether some address of the network is a reporter's. */
   touch(network: Network): boolean {
-    return this.#networks.some((other) => overlaps(network, other));
+    return this.#prefixes.touches(network) || this.#others.some((other) => overlaps(network, other));
   }
 
   /** The reporters listed as single hosts. */

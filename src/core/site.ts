@@ -5,7 +5,8 @@
  * FOREVER for it: a number that Exim can compare with the time like any other.
  */
 import { addressToBytes, type ClientAddress } from './address.js';
-import { anyContains, type Network, overlaps, without } from './network.js';
+import { type Network, without } from './network.js';
+import { NetworkSet } from './network-set.js';
 import { type Permission, subjectOf } from './subject.js';
 
 /** The last second that 32 bits count (in 2106), epoch milliseconds. */
@@ -14,24 +15,22 @@ export const FOREVER = (2 ** 32 - 1) * 1_000;
 export class SiteNetworks {
   /** What may relay and when that ends: never. */
   readonly permissions: readonly Permission[];
-  readonly #networks: readonly Network[];
+  readonly #networks: NetworkSet;
 
   /** Both lists are prefixes. */
   constructor(always: readonly Network[], never: readonly Network[]) {
-    this.#networks = always.flatMap((network) => without(network, never));
-    this.permissions = this.#networks.map((network) => ({
-      client: subjectOf(network),
-      expiresAt: FOREVER,
-    }));
+    const networks = always.flatMap((network) => without(network, never));
+    this.#networks = new NetworkSet(networks);
+    this.permissions = networks.map((network) => ({ client: subjectOf(network), expiresAt: FOREVER }));
   }
 
   /** Whether this client is of the site. */
   holds(client: ClientAddress): boolean {
-    return this.#networks.length > 0 && anyContains(this.#networks, addressToBytes(client));
+    return this.permissions.length > 0 && this.#networks.holds(addressToBytes(client));
   }
 
   /** Whether some address of the network is of the site. */
   touches(network: Network): boolean {
-    return this.#networks.some((own) => overlaps(own, network));
+    return this.#networks.touches(network);
   }
 }

@@ -13,7 +13,7 @@
  * No spelling of one client is a spelling of another, so programs may share a file.
  *
  * Postfix looks for the client's text, then for that text cut at its last dot or colon, again and again. So
- * an IPv4 network of whole bytes and most IPv6 networks of whole groups can be said as keys that these
+ * an IPv4 network of two or three bytes and most IPv6 networks of whole groups can be said as keys that these
  * searches meet for every client inside, and for none outside. The others are said in pieces, if those are not
  * too many (pieces.ts).
  *
@@ -21,13 +21,12 @@
  * Exim can compare it with the time.
  *
  * Limits: because of that cutting, the key of a client whose text has `::` is also met by clients with more
- * groups behind it: 2001:db8:1:2::6 by 2001:db8:1:2::6:1, its neighbour in the same /64. The key of
- * an IPv4 /8 ("10") is met by IPv6 clients in 10::/16, where nobody is given addresses.
+ * groups behind it: 2001:db8:1:2::6 by 2001:db8:1:2::6:1, its neighbour in the same /64.
  */
 import { addressToBytes } from '../core/address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from '../core/coverage.js';
 import { type Entry, isExact, isIpv6, leadingBytes, networkText, secondOf } from './entry.js';
-import { sayInPieces } from './pieces.js';
+import { keysInPieces, sayInPieces } from './pieces.js';
 
 /** What the administrator chooses for one file. */
 export interface Wording {
@@ -91,7 +90,8 @@ function postfixKeys(entry: Entry): readonly string[] | undefined {
   if (isExact(entry)) return [entry.client];
   if (isIpv6(entry)) return postfixIpv6Network(entry);
   const bytes = leadingBytes(entry);
-  return bytes === undefined ? undefined : [bytes.join('.')];
+  // The key of a /8 would be that of an IPv6 /16 too, and 64:ff9b::/96 (NAT64) is not that of 64.0.0.0/8.
+  return bytes === undefined || bytes.length === 1 ? undefined : [bytes.join('.')];
 }
 
 function sendmailKeys(entry: Entry): readonly string[] | undefined {
@@ -141,6 +141,11 @@ export type DialectName = keyof typeof dialects;
 /** Postfix's keys of a network or an address, as its live map has them too. */
 export function keysForPostfix(entry: Entry): readonly string[] | undefined {
   return sayInPieces(entry, postfixKeys);
+}
+
+/** The same, one after the other. */
+export function* eachKeyForPostfix(entry: Entry): Generator<string> {
+  for (const keys of keysInPieces(entry, postfixKeys)) yield* keys ?? [];
 }
 
 /** The keys of an entry for all who share the file; undefined when one of them has none. */

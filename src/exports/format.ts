@@ -74,7 +74,7 @@ export interface LiveMapFormat {
   readonly shared?: boolean;
   /** What may be configured for it besides format, path, mode and group. */
   readonly keys?: readonly ExportKey[];
-  /** Whether it can say that an address or network may relay, to the readers of these dialects. */
-  readonly says: (subject: Subject, dialects: readonly DialectName[] | undefined) => boolean;
+  /** With how many keys it says that an address or network may relay, to the readers of these dialects; undefined when it cannot. */
+  readonly keysFor: (subject: Subject, dialects: readonly DialectName[] | undefined) => number | undefined;
   create(options: LiveMapOptions): OpenLiveMap;
 }

@@ -18,10 +18,10 @@ function published(name: ContainerName): LiveMapFormat {
     dialects,
     shared,
     keys,
-    says: (client, chosen = dialects.slice(0, 1)) =>
+    keysFor: (client, chosen = dialects.slice(0, 1)) =>
       container
         .words({ dialects: chosen, cidrKey: false, termKd: false })
-        .keys(entryOf({ client, expiresAt: 0 })) !== undefined,
+        .keys(entryOf({ client, expiresAt: 0 }))?.length,
     create: (options) => new Publisher(name, options),
   };
 }

@@ -8,7 +8,7 @@
  */
 import { closeSync } from 'node:fs';
 import { isNetwork } from '../core/subject.js';
-import { keysForPostfix } from './dialect.js';
+import { eachKeyForPostfix } from './dialect.js';
 import { entryOf } from './entry.js';
 import type { LiveMapOptions } from './format.js';
 import { inOrder, type Row } from './in-order.js';
@@ -37,7 +37,7 @@ function* keyed({ snapshot }: LiveMapOptions): Generator<Row> {
   for (const permission of snapshot()) {
     if (!isNetwork(permission.client)) yield permission;
     else
-      for (const client of keysForPostfix(entryOf(permission)) ?? [])
+      for (const client of eachKeyForPostfix(entryOf(permission)))
         yield { client, expiresAt: permission.expiresAt };
   }
 }

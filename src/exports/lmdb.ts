@@ -269,6 +269,6 @@ const SUFFIX = '.lmdb';
 export const lmdb: LiveMapFormat = {
   suffix: SUFFIX,
   table: (file) => `lmdb:${file.slice(0, -SUFFIX.length)}`,
-  says: (client) => keysForPostfix(entryOf({ client, expiresAt: 0 })) !== undefined,
+  keysFor: (client) => keysForPostfix(entryOf({ client, expiresAt: 0 }))?.length,
   create: (options) => new LmdbMap(options),
 };

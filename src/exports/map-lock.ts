@@ -11,6 +11,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import { tryLockFile } from '../runtime/file-lock.js';
+import { cureOf } from './cure.js';
 import type { LiveMapOptions, OpenLiveMap } from './format.js';
 import { makeDirectory } from './map-file.js';
 
@@ -25,7 +26,8 @@ function lockBeside(file: string): number {
     if (tryLockFile(fd)) return fd;
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
-    throw new Fault('MAP', `cannot lock ${name}: ${reasonOf(error)}`, error);
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Fault('MAP', `cannot lock ${name}: ${reasonOf(error)}${cureOf(code)}`, error);
   }
   closeSync(fd);
   throw new Fault('LOCKED', `another dracd writes the map ${file}: give each its own [[exports]] path`);

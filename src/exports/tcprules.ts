@@ -42,16 +42,22 @@ function ruleFor(address: string, rules: StaticRules): string | undefined {
   return undefined;
 }
 
-/**
- * The keys that a grant for an address or a network takes: its own, unless that is denied, and those of rules
- * inside of it, which tcpserver would find first.
- */
-function keysUnder(address: string, rules: StaticRules): string[] {
-  const keys = denies(ruleFor(address, rules) ?? '') ? [] : [address];
-  if (!address.endsWith('.')) return keys;
-  for (const [inside, rule] of rules)
-    if (inside.length > address.length && inside.startsWith(address) && !denies(rule)) keys.push(inside);
-  return keys;
+/** The addresses of rules, by each network of whole bytes around them. */
+function rulesInside(rules: StaticRules): ReadonlyMap<string, readonly string[]> {
+  const inside = new Map<string, string[]>();
+  for (const address of rules.keys()) {
+    for (
+      let dot = address.indexOf('.');
+      dot >= 0 && dot < address.length - 1;
+      dot = address.indexOf('.', dot + 1)
+    ) {
+      const around = address.slice(0, dot + 1);
+      const known = inside.get(around);
+      if (known === undefined) inside.set(around, [address]);
+      else known.push(address);
+    }
+  }
+  return inside;
 }
 
 function withRelayClient(rule: string): string {
@@ -62,6 +68,16 @@ function withRelayClient(rule: string): string {
 function words(rules: StaticRules): Words {
   const everybody = rules.get(EVERYBODY) ?? '';
   const inherited = denies(everybody) ? '' : everybody;
+  const inside = rulesInside(rules);
+  /**
+   * The keys that a grant for an address or a network takes: its own, unless that is denied, and those of rules
+   * inside of it, which tcpserver would find first.
+   */
+  const keysUnder = (address: string): string[] => {
+    const keys = denies(ruleFor(address, rules) ?? '') ? [] : [address];
+    for (const one of inside.get(address) ?? []) if (!denies(rules.get(one) ?? '')) keys.push(one);
+    return keys;
+  };
   return {
     terminated: false,
     fixed: rules,
@@ -70,7 +86,7 @@ function words(rules: StaticRules): Words {
         ? undefined
         : sayInPieces(entry, (piece) => {
             const address = addressOf(piece);
-            return address === undefined ? undefined : keysUnder(address, rules);
+            return address === undefined ? undefined : keysUnder(address);
           }),
     value: (address) => withRelayClient(ruleFor(address, rules) ?? inherited),
   };

@@ -98,7 +98,7 @@ describe('dracd', () => {
   });
 
   test('--expire-map takes out what is over, keeps what is not, and leaves a running daemon alone', async () => {
-    const daemon = await Daemon.start({ lifetime: '2s' });
+    const daemon = await Daemon.start({ lifetime: '6s' });
     expect((await dracauth(['-p', String(daemon.port), '10.1.1.2'])).code).toBe(0);
     const live = await dracd('--expire-map', '--config', daemon.configFile);
     expect(live.code).toBe(0);
@@ -106,11 +106,28 @@ describe('dracd', () => {
     await daemon.kill();
     expect((await dump(daemon.mapPath)).size).toBe(1);
     await dracd('--expire-map', '--config', daemon.configFile);
-    const later = Date.now() + 2_500;
-    await until('the end of the grant', 4_000, () => Date.now() > later);
+    const later = Date.now() + 6_500;
+    await until('the end of the grant', 10_000, () => Date.now() > later);
     // The positive control: nothing else takes it out.
     expect((await dump(daemon.mapPath)).size).toBe(1);
     expect((await dracd('--expire-map', '--config', daemon.configFile)).code).toBe(0);
+    expect((await dump(daemon.mapPath)).size).toBe(0);
+  });
+
+  test('--expire-map takes out what is over also when the allow file cannot be read, and says so', async () => {
+    const daemon = await Daemon.start({ lifetime: '6s' });
+    expect((await dracauth(['-p', String(daemon.port), '10.1.1.2'])).code).toBe(0);
+    await daemon.kill();
+    // A directory can be read by nobody, root included.
+    mkdirSync(path.join(daemon.directory, 'dracd.allow'));
+    const refused = await dracd('--config', daemon.configFile);
+    expect(refused.code).toBe(2);
+    const later = Date.now() + 6_500;
+    await until('the end of the grant', 10_000, () => Date.now() > later);
+    expect((await dump(daemon.mapPath)).size).toBe(1);
+    const ended = await dracd('--expire-map', '--config', daemon.configFile);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain('reporters.allow_file');
     expect((await dump(daemon.mapPath)).size).toBe(0);
   });
 });

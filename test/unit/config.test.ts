@@ -373,6 +373,10 @@ test.each([
   ['always = ["127.0.0.0/8"]', 'key grants.always[0] = "127.0.0.0/8": must be'],
   ['always = ["2002::/20"]', 'key grants.always[0] = "2002::/20": must be'],
   [
+    'always = ["2002:c000:207::/48"]',
+    'none of which are of no use to clients (loopback, multicast, link-local, 6to4,',
+  ],
+  [
     'always = ["198.51.100.0/24"]\nnever = ["198.51.0.0/16"]',
     'key grants.always[0] = "198.51.100.0/24": it lies in grants.never, which wins',
   ],
@@ -403,11 +407,24 @@ test.each([
   ['always = ["2001:0:0:5::/64"]', 'lmdb', '', 'must be'],
   ['always = ["2400:0:0:5::/64"]', 'lmdb', '', 'no words for 2400:0:0:5::/64'],
   ['always = ["2400:0:0:5::/64"]', 'list', 'exim', ''],
+  [
+    'always = ["2001:db8:a::/48"]\nnever = ["2001:db8:a:1::6"]',
+    'lmdb',
+    '',
+    'no words for 2001:db8:a:1::/126, a part that grants.never leaves, which grants.always asks for',
+  ],
+  ['always = ["10.0.0.0/14", "10.8.0.0/16"]', 'cdb', 'exim', ''],
+  [
+    `always = [${Array.from({ length: 5 }, (_, i) => `"10.${i}.0.0/16"`).join()}]`,
+    'bdb',
+    'sendmail',
+    'needs more than 262144 keys for the networks, which grants.always asks for',
+  ],
   ['always = ["2001:db8::/64"]', 'tcprules', '', ''],
   ['ipv6_prefix = 64', 'tcprules', '', ''],
   ['ipv6_prefix = 64', 'lmdb', '', ''],
   ['ipv6_prefix = 64', 'cdb', 'exim', ''],
-])('[grants] %s and a map %s %s: %j', (grants, format, dialect, mistake) => {
+])('[grants] %s and a map %s %s: %j', (...[grants, format, dialect, mistake]) => {
   const found = mistakes(`[grants]\n${grants}\n${map(format, dialect)}`);
   if (mistake === '') expect(found).toEqual([]);
   else expect(found.join('\n')).toContain(mistake);

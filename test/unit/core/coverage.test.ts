@@ -70,7 +70,9 @@ test.each([
 test.each([
   ['64:ff9b::c000:207', 'NAT64: each neighbour is another IPv4 client'],
   ['2001:0:4136:e378:8000:63bf:3fff:fdd2', 'Teredo'],
-  ['2001:0:0:5::6', "what Postfix's keys cannot tell from others"],
+  ['2a00:0:0:5::6', "what Postfix's keys cannot tell from others"],
+  ['fd00::6', 'and neither these'],
+  ['2600::1:2:3:4', 'nor these'],
 ])('%s stays exact (%s)', (client) => {
   expect(coverage(WIDE).of(at(client))).toBe(client);
 });

@@ -539,6 +539,21 @@ describe('a lease of a /64', () => {
     expect(world.ledger.ask(at('2001:db8:1:2::99'))).toEqual({ verdict: 'not', endedAt: ended });
   });
 
+  test('a client that was here twice, alone and with its /64, is told the later end', () => {
+    const world = new World(100, 3_600_000, wide);
+    const client = '2001:db8:1:2::6';
+    world.never.setHosts([at('2001:db8:1:2::25')]);
+    world.add(client);
+    expect([...world.map.keys()]).toEqual([client]);
+    world.pass(LIFETIME + 500);
+    world.never.setHosts([]);
+    world.add(client);
+    expect([...world.map.keys()]).toEqual(['2001:db8:1:2::/64']);
+    const ended = world.w + LIFETIME;
+    world.pass(LIFETIME + 500);
+    expect(world.ledger.ask(at(client))).toEqual({ verdict: 'not', endedAt: ended });
+  });
+
   test('two clients of one network in one group are one grant', () => {
     const world = new World(100, 0, wide);
     const reports = ['2001:db8:1:2::6', '2001:db8:1:2::7'].map((client) => world.report(client));
