@@ -7,12 +7,16 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
+import { reasonOf } from './core/fault.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
 import type { Permission } from './core/subject.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
 import { type GrantRules, grantRules } from './grant-rules.js';
+import { HttpListener } from './http/listener.js';
+import { routes } from './http/routes.js';
+import type { Sample } from './http/sample.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
@@ -57,6 +61,7 @@ export class Daemon {
   #config: Config;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
+  readonly #startedAt: number;
 
   /** Starts a daemon; resolves when it answers and its maps are right. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -73,6 +78,7 @@ export class Daemon {
   private constructor(options: DaemonOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#startedAt = options.clock.wall();
     this.#lifecycle = new Lifecycle(options.clock, options.log);
     this.#rules = grantRules(options.config);
   }
@@ -127,6 +133,7 @@ export class Daemon {
     });
     await this.#openLookups(ledger);
     await this.#openDoors(ledger);
+    await this.#openHttp(() => this.#sample({ journal, ledger, maps }));
     const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
     log.info('ready', {
@@ -162,6 +169,7 @@ export class Daemon {
       ...config.rpc,
       authorizer: ledger,
       believes: (address) => this.#rules.reporters.believes(address),
+      names: config.reporters.names,
       host: this.#host,
       counters: this.#counters,
       clock,
@@ -173,6 +181,50 @@ export class Daemon {
     });
     this.#lifecycle.onStop('rpc', () => intake.stop());
     await intake.start();
+  }
+
+  /** Numbers are a help, not the work: without a place to listen at everything else goes on. */
+  async #openHttp(sample: () => Sample): Promise<void> {
+    const { config, clock, log } = this.#options;
+    const place = config.http.listen;
+    if (place === undefined) return;
+    const listener = new HttpListener({
+      address: place.host,
+      port: place.port,
+      routes: routes({ counters: this.#counters, sample }),
+      clock,
+      log,
+    });
+    try {
+      await listener.start();
+    } catch (error) {
+      log.warn('http: no numbers and no status page', { reason: reasonOf(error) });
+      return;
+    }
+    this.#lifecycle.onStop('http', () => listener.stop());
+    log.info('http: listening', { address: place.host, port: listener.port });
+  }
+
+  #sample({ journal, ledger, maps }: { journal: Journal; ledger: Ledger; maps: LiveMaps }): Sample {
+    const { config, clock, version } = this.#options;
+    const now = clock.mono();
+    const stats = journal.stats();
+    return {
+      version,
+      startedAt: this.#startedAt,
+      grants: { live: ledger.size, max: config.grants.max, full: ledger.isFull },
+      journal: { degraded: journal.degraded, ...stats },
+      exports: maps.list().map(({ degraded, freshness: { behindSince, writtenAt } }, index) => ({
+        path: config.exports[index]?.path ?? '',
+        format: config.exports[index]?.format ?? '',
+        degraded,
+        behindMs: behindSince === undefined ? 0 : now - behindSince,
+        ageMs: now - writtenAt,
+      })),
+      rpcbind: this.#intake?.registration ?? 'off',
+      forwarded: this.#intake?.forwarded ?? false,
+      udpDrops: this.#intake?.udpDrops,
+    };
   }
 
   #every(ms: number, fn: () => void): void {

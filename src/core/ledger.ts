@@ -142,6 +142,11 @@ export class Ledger {
     return this.#table.size;
   }
 
+  /** Whether new clients are refused for want of room. */
+  get isFull(): boolean {
+    return this.#full;
+  }
+
   /** Whether a client may relay at this moment. Never touches the disk. */
   permits(client: ClientAddress): boolean {
     return this.ask(client).verdict === 'permitted';

@@ -34,9 +34,14 @@ export function reasonsOf({ exports, forwarded, grants, journal, rpcbind }: Samp
   if (forwarded)
     reasons.push({
       part: 'rpcbind',
-      reason: 'forwards calls of strangers as if they came from this host: UDP reports from this host are refused',
+      reason:
+        'forwards calls of strangers as if they came from this host: UDP reports from this host are refused',
     });
-  if (rpcbind === 'unreachable')
-    reasons.push({ part: 'rpcbind', reason: 'does not answer: POP3 servers that ask it for the port find none' });
+  if (rpcbind === 'taken')
+    reasons.push({
+      part: 'rpcbind',
+      reason:
+        'sends POP3 servers to another program that has registered 900101: is an old rpc.dracd still running?',
+    });
   return reasons;
 }

@@ -61,7 +61,12 @@ export class HttpListener {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#server = createServer(
-      { maxHeaderSize: MAX_HEAD_BYTES, headersTimeout: HEAD_MS, requestTimeout: HEAD_MS, keepAliveTimeout: IDLE_MS },
+      {
+        maxHeaderSize: MAX_HEAD_BYTES,
+        headersTimeout: HEAD_MS,
+        requestTimeout: HEAD_MS,
+        keepAliveTimeout: IDLE_MS,
+      },
       (request, response) => void this.#answer(request, response),
     );
     this.#server.maxConnections = MAX_CONNECTIONS;
@@ -78,7 +83,11 @@ export class HttpListener {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error) => {
         reject(
-          new Fault('LISTEN', `http.listen ${address}:${port}: ${reasonOf(error)}; choose another, or end who has it`, error),
+          new Fault(
+            'LISTEN',
+            `http.listen ${address}:${port}: ${reasonOf(error)}; choose another, or end who has it`,
+            error,
+          ),
         );
       });
       this.#server.listen({ host: address, port, exclusive: true }, resolve);
@@ -103,7 +112,8 @@ export class HttpListener {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const host = hostOf(request);
     const handler = this.#handler(request);
-    if (isIP(host) === 0 && !this.#names.has(host.toLowerCase())) answer(response, 421, 'not the name of this host');
+    if (isIP(host) === 0 && !this.#names.has(host.toLowerCase()))
+      answer(response, 421, 'not the name of this host');
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       answer(response, 405, 'only GET and HEAD');

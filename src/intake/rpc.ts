@@ -11,6 +11,8 @@
 import { createSocket } from 'node:dgram';
 import type { ClientAddress } from '../core/address.js';
 import { Fault, reasonOf } from '../core/fault.js';
+import type { Network } from '../core/network.js';
+import { ReporterNames } from '../core/reporter-names.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';
@@ -24,6 +26,7 @@ import { RpcTcp } from './rpc-tcp.js';
 import { RpcUdp } from './rpc-udp.js';
 import { type NetId, Rpcbind } from './rpcbind.js';
 import { Strangers } from './strangers.js';
+import { udpDrops } from './udp-drops.js';
 import { PORTMAP_PORT } from '../wire/portmap.js';
 
 const HOST_EVERY_MS = 5_000;
@@ -41,6 +44,8 @@ export interface RpcIntakeOptions {
   readonly strangers: 'answer' | 'silent';
   readonly authorizer: Authorizer;
   readonly believes: (address: ClientAddress) => boolean;
+  /** What reporters are called in counts, by name. */
+  readonly names: Readonly<Record<string, readonly Network[]>>;
   readonly host: HostAddresses;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -60,13 +65,15 @@ export class RpcIntake implements Intake {
 
   constructor(options: RpcIntakeOptions) {
     this.#options = options;
-    const { addresses, believes, clock, counters, host, log, port } = options;
+    const { addresses, believes, clock, counters, host, log, names, port } = options;
     const isOwn = (address: ClientAddress): boolean => host.has(address);
     const strangers = new Strangers({ clock, log });
     this.#forwarding = new Forwarding({ isOwn, openSocket: openProbeSocket, clock, log });
+    const reporterNames = new ReporterNames({ names, believes, isOwn });
     const program = new RpcProgram({
       authorizer: options.authorizer,
       isOwn,
+      nameOf: (sender) => reporterNames.of(sender),
       forwarding: this.#forwarding,
       strangers,
       counters,
@@ -104,6 +111,16 @@ export class RpcIntake implements Intake {
 
   get registration(): RegistrationState {
     return this.#registration.state;
+  }
+
+  /** Whether calls from this host may have been sent by others through rpcbind. */
+  get forwarded(): boolean {
+    return this.#forwarding.state === 'forwarded';
+  }
+
+  /** Datagrams that the kernel has dropped before we saw them; undefined where it does not say. */
+  get udpDrops(): number | undefined {
+    return udpDrops(this.#doors.port);
   }
 
   async start(): Promise<void> {

@@ -22,6 +22,7 @@ import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Grant } from '../core/grant.js';
 import type { Clock } from '../runtime/clock.js';
+import { Distribution, type Spread } from '../runtime/distribution.js';
 import type { Log } from '../runtime/log.js';
 import type { DirectoryLock } from './directory.js';
 import { directoryExists, lockDirectory, prepareDirectory } from './directory.js';
@@ -37,6 +38,9 @@ const SEGMENT_SHARE_OF_LEASE = 4;
 const MIN_SEGMENT_AGE_MS = 10_000;
 const DELETE_MARGIN_MS = 60_000;
 const RETRY_MS = 1_000;
+/** Bounds of what is told of groups: how many grants, and how many seconds until they are durable. */
+const GROUP_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048];
+const SECONDS_BOUNDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 /** Errors of a full disk. */
 const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
@@ -83,6 +87,9 @@ export class Journal {
   /** The segment whose deletion has been told. */
   #deletionTold: Segment | undefined;
   #degraded: string | undefined;
+  readonly #groups = new Distribution(GROUP_BOUNDS);
+  readonly #seconds = new Distribution(SECONDS_BOUNDS);
+  #committedAt = 0;
   #inFlight: ((fault?: Fault) => void) | undefined;
   #idle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -120,6 +127,15 @@ export class Journal {
     return this.#degraded;
   }
 
+  /** How large groups were, how many seconds they took to be durable, and how large the segment in use is. */
+  stats(): { readonly groups: Spread; readonly seconds: Spread; readonly bytes: number } {
+    return {
+      groups: this.#groups.spread(),
+      seconds: this.#seconds.spread(),
+      bytes: this.#current?.position ?? 0,
+    };
+  }
+
   /**
    * Makes the grants durable as one group. done is called once, asynchronously: with nothing when they
    * are on stable storage, with a Fault STORE when not. One call at a time; done may make the next.
@@ -137,6 +153,8 @@ export class Journal {
     // Before anything is in flight: what cannot be encoded is a bug of the caller, and only his.
     this.#encoder.encode(grants);
     this.#inFlight = done;
+    this.#groups.note(grants.length);
+    this.#committedAt = this.#options.clock.mono();
     segment.append(this.#encoder, (error) => {
       this.#settled(segment, error);
     });
@@ -196,6 +214,7 @@ export class Journal {
     this.#inFlight = undefined;
     let fault: Fault | undefined;
     if (error === undefined) {
+      this.#seconds.note((this.#options.clock.mono() - this.#committedAt) / 1_000);
       this.#since ??= this.#options.clock.mono();
       this.#adopt();
     } else {

@@ -43,6 +43,8 @@ export interface DaemonOptions {
   readonly map?: string;
   /** Default: any free port. */
   readonly port?: number;
+  /** Where numbers are shown; default nowhere. */
+  readonly http?: string;
   /** More keys of [grants]. */
   readonly grants?: string;
   /** More TOML at the end. */
@@ -86,6 +88,8 @@ directory = "${options.journal ?? path.join(directory, 'journal')}"
 format = "lmdb"
 path = "${options.map ?? path.join(directory, 'relay.lmdb')}"
 mode = "0644"
+[http]
+listen = "${options.http ?? ''}"
 ${options.more ?? ''}
 `;
 }
