@@ -1,7 +1,12 @@
 /** The directions in which imports may point: the diagram in CONTRIBUTING.md, enforced. */
 const rooms = ['core', 'wire', 'runtime', 'intake', 'report', 'store', 'exports', 'lookups', 'http'];
 const ground = ['core', 'wire', 'runtime'];
-const native = { exports: ['koffi'], runtime: ['fs-native-extensions', 'pino'], intake: ['lru-cache'], http: ['prom-client'] };
+const native = {
+  exports: ['koffi'],
+  runtime: ['fs-native-extensions', 'pino'],
+  intake: ['lru-cache'],
+  http: ['prom-client'],
+};
 module.exports = {
   forbidden: [
     { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },

@@ -57,10 +57,6 @@ export const allowed: Readonly<Record<string, string>> = {
   'reporters.allow_file': 'an absolute path; the file may be absent',
   'reporters.names': 'a table of at most 64 names, each with a list of addresses and networks',
   'reporters.names.*': 'a list of addresses and networks, under a name of 1 to 32 letters, digits, - and _',
-  http: 'a table [http]',
-  'http.listen':
-    'an IP address and port such as "127.0.0.1:9479" or "[::1]:9479"; port 0 means any, and "" no HTTP at all',
-  'http.show_addresses': 'true or false',
   grants: 'a table [grants]',
   'grants.lifetime': 'a duration from "1s" to "7d", such as "30m"',
   'grants.max': 'a whole number from 1 to 16000000',
@@ -110,6 +106,10 @@ export const allowed: Readonly<Record<string, string>> = {
   'exports.*.command': `a list of a program and its arguments, ${known('command')}`,
   'exports.*.command.*': 'a text of 1 to 4096 characters',
   'exports.*.command_stdin': `"none" or "list", ${known('command_stdin')}`,
+  http: 'a table [http]',
+  'http.listen':
+    'an IP address and port such as "127.0.0.1:9479" or "[::1]:9479"; port 0 means any, and "" no HTTP at all',
+  'http.show_addresses': 'true or false',
   log: 'a table [log]',
   'log.level': quoted(LOG_LEVELS),
 };

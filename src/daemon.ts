@@ -7,16 +7,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
-import { reasonOf } from './core/fault.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
+import { ReporterNames } from './core/reporter-names.js';
 import type { Permission } from './core/subject.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
 import { type GrantRules, grantRules } from './grant-rules.js';
-import { HttpListener } from './http/listener.js';
-import { routes } from './http/routes.js';
-import type { Sample } from './http/sample.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
@@ -27,6 +24,7 @@ import type { Clock } from './runtime/clock.js';
 import { Counters } from './runtime/counters.js';
 import { Lifecycle } from './runtime/lifecycle.js';
 import type { Logger } from './runtime/log.js';
+import { StatusDoor, type StatusDoorOptions } from './status-door.js';
 import { Journal } from './store/journal.js';
 
 export interface DaemonOptions {
@@ -58,6 +56,10 @@ export class Daemon {
   readonly #rules: GrantRules;
   readonly #host = new HostAddresses();
   readonly #counters = new Counters();
+  readonly #names = new ReporterNames({
+    believes: (address) => this.#rules.reporters.believes(address),
+    isOwn: (address) => this.#host.has(address),
+  });
   #config: Config;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
@@ -132,8 +134,8 @@ export class Daemon {
       this.#hostChanged();
     });
     await this.#openLookups(ledger);
-    await this.#openDoors(ledger);
-    await this.#openHttp(() => this.#sample({ journal, ledger, maps }));
+    const intake = await this.#openDoors(ledger);
+    await this.#openHttp({ journal, ledger, maps, intake });
     const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
     log.info('ready', {
@@ -163,13 +165,13 @@ export class Daemon {
     for (const lookup of this.#lookups) await lookup.start();
   }
 
-  async #openDoors(ledger: Ledger): Promise<void> {
+  async #openDoors(ledger: Ledger): Promise<RpcIntake> {
     const { config, clock, log } = this.#options;
     const intake = intakes.rpc({
       ...config.rpc,
       authorizer: ledger,
       believes: (address) => this.#rules.reporters.believes(address),
-      names: config.reporters.names,
+      nameOf: (sender) => this.#names.of(sender),
       host: this.#host,
       counters: this.#counters,
       clock,
@@ -181,50 +183,17 @@ export class Daemon {
     });
     this.#lifecycle.onStop('rpc', () => intake.stop());
     await intake.start();
+    return intake;
   }
 
-  /** Numbers are a help, not the work: without a place to listen at everything else goes on. */
-  async #openHttp(sample: () => Sample): Promise<void> {
-    const { config, clock, log } = this.#options;
+  async #openHttp(parts: Pick<StatusDoorOptions, 'journal' | 'ledger' | 'maps' | 'intake'>): Promise<void> {
+    const { config, clock, log, version } = this.#options;
     const place = config.http.listen;
     if (place === undefined) return;
-    const listener = new HttpListener({
-      address: place.host,
-      port: place.port,
-      routes: routes({ counters: this.#counters, sample }),
-      clock,
-      log,
-    });
-    try {
-      await listener.start();
-    } catch (error) {
-      log.warn('http: no numbers and no status page', { reason: reasonOf(error) });
-      return;
-    }
-    this.#lifecycle.onStop('http', () => listener.stop());
-    log.info('http: listening', { address: place.host, port: listener.port });
-  }
-
-  #sample({ journal, ledger, maps }: { journal: Journal; ledger: Ledger; maps: LiveMaps }): Sample {
-    const { config, clock, version } = this.#options;
-    const now = clock.mono();
-    const stats = journal.stats();
-    return {
-      version,
-      startedAt: this.#startedAt,
-      grants: { live: ledger.size, max: config.grants.max, full: ledger.isFull },
-      journal: { degraded: journal.degraded, ...stats },
-      exports: maps.list().map(({ degraded, freshness: { behindSince, writtenAt } }, index) => ({
-        path: config.exports[index]?.path ?? '',
-        format: config.exports[index]?.format ?? '',
-        degraded,
-        behindMs: behindSince === undefined ? 0 : now - behindSince,
-        ageMs: now - writtenAt,
-      })),
-      rpcbind: this.#intake?.registration ?? 'off',
-      forwarded: this.#intake?.forwarded ?? false,
-      udpDrops: this.#intake?.udpDrops,
-    };
+    const more = { counters: this.#counters, config, version, startedAt: this.#startedAt, clock, log };
+    const door = new StatusDoor(place, { ...parts, ...more });
+    this.#lifecycle.onStop('http', () => door.stop());
+    await door.start();
   }
 
   #every(ms: number, fn: () => void): void {
@@ -254,6 +223,7 @@ export class Daemon {
 
   #readReporters(config: Config): void {
     this.#rules.reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
+    this.#names.replace(config.reporters.names);
     this.#setHosts();
   }
 
@@ -286,7 +256,7 @@ export class Daemon {
     this.#readReporters(config);
     log.setLevel(config.log.level);
     const running = this.#config;
-    const restart = (['rpc', 'grants', 'store', 'exports', 'lookups'] as const).filter(
+    const restart = (['rpc', 'grants', 'store', 'exports', 'lookups', 'http'] as const).filter(
       (section) => !isDeepStrictEqual(running[section], config[section]),
     );
     this.#config = { ...running, reporters: config.reporters, log: config.log };

@@ -19,7 +19,7 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
-import { readJournal } from './store/journal.js';
+import { readJournal } from './store/read-journal.js';
 
 export interface ExpireMapsOptions {
   readonly config: Config;

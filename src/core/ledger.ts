@@ -110,8 +110,6 @@ const NOT_PERMITTED: Verdict = { verdict: 'not' };
 const UNKNOWN: Verdict = { verdict: 'unknown' };
 const PERMITTED_FOREVER: Verdict = { verdict: 'permitted', expiresAt: FOREVER };
 
-const ignore = (): void => undefined;
-
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #time: SteadyTime;
@@ -382,7 +380,7 @@ export class Ledger {
       this.#full = false;
       this.#options.alarms.roomAgain();
     }
-    if (over.length > 0) this.#options.map.apply({ put: [], remove: over }, ignore);
+    if (over.length > 0) this.#options.map.apply({ put: [], remove: over }, () => undefined);
     if (budget === 0) this.#options.clock.soon(this.#sweepStep);
     else this.#sweeping = false;
   };

@@ -12,8 +12,6 @@ export const OTHER = 'other';
 export const STRANGER = 'stranger';
 
 export interface ReporterNamesOptions {
-  /** By name. A sender that several hold has the first name. */
-  readonly names: Readonly<Record<string, readonly Network[]>>;
   readonly believes: (sender: ClientAddress) => boolean;
   /** Whether an address is this host's own. */
   readonly isOwn: (sender: ClientAddress) => boolean;
@@ -21,11 +19,15 @@ export interface ReporterNamesOptions {
 
 export class ReporterNames {
   readonly #options: ReporterNamesOptions;
-  readonly #names: readonly (readonly [string, readonly Network[]])[];
+  #names: readonly (readonly [string, readonly Network[]])[] = [];
 
   constructor(options: ReporterNamesOptions) {
     this.#options = options;
-    this.#names = Object.entries(options.names);
+  }
+
+  /** The administrator's names. A sender that several hold has the first. */
+  replace(names: Readonly<Record<string, readonly Network[]>>): void {
+    this.#names = Object.entries(names);
   }
 
   of(sender: ClientAddress): string {

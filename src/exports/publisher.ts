@@ -142,6 +142,7 @@ export class Publisher implements OpenLiveMap {
       this.#rules.load();
       log.info('map: rules read anew', { path: map, rules });
       this.#stale = true;
+      this.#behindSince ??= this.#options.clock.mono();
       this.#schedule();
     } catch (thrown) {
       log.error('map: rules kept as they were', { path: map, reason: toFault(thrown, 'CONFIG').message });
@@ -225,12 +226,16 @@ export class Publisher implements OpenLiveMap {
         this.#options.snapshot(),
       ),
     );
-    this.#writtenAt = this.#options.clock.mono();
-    // What came while it was written is not in it.
-    this.#behindSince = this.#stale ? began : undefined;
+    this.#isWritten(began);
     this.#tellUnsaid(written);
     this.#command?.run();
     return written;
+  }
+
+  /** Of a publication that began then: what came while it was written is not in it. */
+  #isWritten(began: number): void {
+    this.#writtenAt = this.#options.clock.mono();
+    this.#behindSince = this.#stale ? began : undefined;
   }
 
   #tellUnsaid({ unsaid, examples }: Written): void {

@@ -5,10 +5,14 @@
  * of each. No label ever holds an address or a user: labels are the closed sets below, the names that the
  * configuration gives to reporters, and the paths of maps. So the number of series does not grow with use.
  *
- * Everything is read when it is asked for; nothing is kept between scrapes.
+ * Everything is read when it is asked for; nothing is kept between scrapes. prom-client's own metrics of the process
+ * are left out: they watch each garbage collection, grow new series as they see new kinds of things, and begin anew
+ * with each scrape. Those worth a graph are rows here.
  */
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
+import type { Outcome } from '../core/ledger.js';
 import type { Spread } from '../runtime/distribution.js';
+import { type OwnProcess, ownProcess } from './own-process.js';
 import type { Sample, SampleSource } from './sample.js';
 
 interface Value {
@@ -21,7 +25,7 @@ interface Value {
 export interface MetricRow {
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
-  values(source: SampleSource, sample: Sample): readonly Value[];
+  readonly values: (source: SampleSource, sample: Sample, own: OwnProcess) => readonly Value[];
 }
 
 const one = (value: number, labels: Value['labels'] = {}): Value[] => [{ labels, value }];
@@ -43,7 +47,35 @@ function spread(name: string, { atMost, bounds, count, sum }: Spread): Value[] {
   ];
 }
 
-/** Every counter of the code has its place in one of these. */
+/** Reports counted by name, transport, version and outcome; of each sender that was seen, all outcomes. */
+function reported({ counters }: SampleSource): Value[] {
+  const counts = new Map<string, { labels: Value['labels']; value: number }>();
+  for (const { labels, count } of counters.labelled(REPORTS)) {
+    const [reporter = '', transport = '', version = '', outcome = ''] = labels;
+    for (const one of OUTCOMES) {
+      const key = [reporter, transport, version, one].join(' ');
+      const value = counts.get(key)?.value ?? 0;
+      counts.set(key, {
+        labels: { reporter, transport, version, outcome: one },
+        value: one === outcome ? value + count : value,
+      });
+    }
+  }
+  return [...counts.values()];
+}
+
+/** The counter that has a name for each reporter. */
+export const REPORTS = 'rpc.reports';
+export const OUTCOMES = [
+  'granted',
+  'renewed',
+  'stranger',
+  'unusable',
+  'full',
+  'failed',
+] as const satisfies readonly Outcome[];
+
+/** Every other counter of the code has its place in one of these. */
 export const RECEIVED = {
   'rpc.udp.datagrams': { transport: 'udp' },
   'rpc.tcp.records': { transport: 'tcp' },
@@ -79,7 +111,13 @@ export const LOOKUPS = Object.fromEntries(
   ),
 );
 /** What connections of look-ups did, of any kind of look-up. */
-export const LOOKUP_CONNECTIONS = ['connections', 'refused', 'malformed', 'idle', 'slow', 'errors'] as const;
+export const LOOKUP_CONNECTIONS = Object.fromEntries(
+  ['socketmap', 'policy'].flatMap((kind) =>
+    (
+      ['connections', 'refused', 'accept-errors', 'malformed', 'idle', 'slow', 'flooding', 'errors'] as const
+    ).map((event) => [`lookup.${kind}.${event}`, { kind, event }]),
+  ),
+);
 
 export const rows = {
   dracd_info: {
@@ -95,16 +133,7 @@ export const rows = {
   dracd_reports_total: {
     help: 'Reports (ADD calls) by the name of their reporter, transport, protocol version and outcome.',
     type: 'counter',
-    values: ({ counters }) =>
-      counters.labelled('rpc.reports').map(({ labels: [reporter, transport, version, outcome], count }) => ({
-        labels: {
-          reporter: reporter ?? '',
-          transport: transport ?? '',
-          version: version ?? '',
-          outcome: outcome ?? '',
-        },
-        value: count,
-      })),
+    values: reported,
   },
   dracd_rpc_received_total: {
     help: 'RPC messages received: datagrams, or records over TCP.',
@@ -156,10 +185,20 @@ export const rows = {
     type: 'gauge',
     values: (_, { journal }) => one(flag(journal.degraded !== undefined)),
   },
-  dracd_journal_bytes: {
+  dracd_journal_segment_bytes: {
     help: 'Size of the journal segment in use.',
     type: 'gauge',
     values: (_, { journal }) => one(journal.bytes),
+  },
+  dracd_journal_bytes: {
+    help: 'Size of all files of the journal, as of the last ten seconds.',
+    type: 'gauge',
+    values: (_, { journal: { disk } }) => one(disk?.used ?? NaN),
+  },
+  dracd_journal_disk_free_bytes: {
+    help: "What the journal's file system has left, as of the last ten seconds.",
+    type: 'gauge',
+    values: (_, { journal: { disk } }) => one(disk?.free ?? NaN),
   },
   dracd_commit_group_grants: {
     help: 'Grants that were made durable together.',
@@ -214,49 +253,73 @@ export const rows = {
   dracd_lookup_connections_total: {
     help: 'What connections of live look-ups did, by kind.',
     type: 'counter',
-    values: counted(
-      Object.fromEntries(
-        ['socketmap', 'policy'].flatMap((kind) =>
-          LOOKUP_CONNECTIONS.map((event) => [`lookup.${kind}.${event}`, { kind, event }]),
-        ),
-      ),
-    ),
+    values: counted(LOOKUP_CONNECTIONS),
+  },
+  dracd_event_loop_delay_seconds: {
+    help: 'How late the event loop came to a timer that was due every 20 ms.',
+    type: 'histogram',
+    values: (_, { loopDelay }) => spread('dracd_event_loop_delay_seconds', loopDelay),
+  },
+  dracd_process_cpu_seconds_total: {
+    help: 'Processor time used, user and system.',
+    type: 'counter',
+    values: (_source, _sample, { cpuSeconds }) => one(cpuSeconds),
+  },
+  dracd_process_resident_memory_bytes: {
+    help: 'Resident memory, pages of mapped files included.',
+    type: 'gauge',
+    values: (_source, _sample, { residentBytes }) => one(residentBytes),
+  },
+  dracd_process_heap_bytes: {
+    help: 'JavaScript heap in use.',
+    type: 'gauge',
+    values: (_source, _sample, { heapBytes }) => one(heapBytes),
+  },
+  dracd_process_open_fds: {
+    help: 'Open file descriptors.',
+    type: 'gauge',
+    values: (_source, _sample, { openDescriptors }) => one(openDescriptors),
+  },
+  dracd_process_max_fds: {
+    help: 'How many file descriptors may be open.',
+    type: 'gauge',
+    values: (_source, _sample, { maxDescriptors }) => one(maxDescriptors),
   },
 } as const satisfies Record<string, MetricRow>;
 
 /** The text of a scrape. */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #source: SampleSource;
   /** One sample serves all metrics of a scrape. */
-  #sample: Sample | undefined;
+  #now: Promise<readonly [Sample, OwnProcess]>;
 
   constructor(source: SampleSource) {
-    collectDefaultMetrics({ register: this.#registry, prefix: 'dracd_' });
-    for (const [name, row] of Object.entries(rows) as [string, MetricRow][]) {
-      const metric = {
-        name,
-        help: row.help,
-        type: row.type,
-        aggregator: 'sum',
-        get: () =>
-          Promise.resolve({
-            name,
-            help: row.help,
-            type: row.type,
-            aggregator: 'sum',
-            values: row.values(source, (this.#sample ??= source.sample())),
-          }),
-      };
-      this.#registry.registerMetric(metric as never);
-    }
+    this.#source = source;
+    this.#now = this.#read();
+    for (const [name, row] of Object.entries(rows) as [string, MetricRow][]) this.#register(name, row);
   }
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  async text(): Promise<string> {
-    this.#sample = undefined;
+  text(): Promise<string> {
+    this.#now = this.#read();
     return this.#registry.metrics();
+  }
+
+  async #read(): Promise<readonly [Sample, OwnProcess]> {
+    return [this.#source.sample(), await ownProcess()];
+  }
+
+  /** Not one of prom-client's own kinds of metric, which count for themselves: ours are counted already. */
+  #register(name: string, { help, type, values }: MetricRow): void {
+    const about = { name, help, type, aggregator: 'sum' };
+    const metric = {
+      ...about,
+      get: async () => ({ ...about, values: values(this.#source, ...(await this.#now)) }),
+    };
+    this.#registry.registerMetric(metric as never);
   }
 }

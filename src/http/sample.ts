@@ -1,9 +1,11 @@
 /**
  * sample - what the daemon is like at this moment, as its HTTP door shows it
  *
- * Whoever builds the daemon answers it; nothing in it names a client or a user.
+ * Whoever builds the daemon answers it; nothing in a sample names a client or a user. Recent changes do, and are shown
+ * with addresses only where the administrator has said so.
  */
 import type { Counters } from '../runtime/counters.js';
+import type { DiskUse } from '../runtime/disk-use.js';
 import type { Spread } from '../runtime/distribution.js';
 
 /** One map. */
@@ -26,7 +28,10 @@ export interface Sample {
   readonly grants: { readonly live: number; readonly max: number; readonly full: boolean };
   readonly journal: {
     readonly degraded: string | undefined;
+    /** Of the segment in use. */
     readonly bytes: number;
+    /** Of its directory; undefined where the system does not say. */
+    readonly disk: DiskUse | undefined;
     /** Grants in a group, and the seconds that each took to be durable. */
     readonly groups: Spread;
     readonly seconds: Spread;
@@ -37,9 +42,22 @@ export interface Sample {
   readonly forwarded: boolean;
   /** Datagrams that the kernel dropped because our queue was full; undefined where it does not say. */
   readonly udpDrops: number | undefined;
+  /** How late the event loop came to what was due, seconds. */
+  readonly loopDelay: Spread;
+}
+
+/** What has happened to a grant or an operator's entry. */
+export interface RecentChange {
+  /** Wall clock, epoch milliseconds. */
+  readonly at: number;
+  readonly kind: string;
+  /** The address or network. */
+  readonly subject: string;
 }
 
 export interface SampleSource {
   readonly counters: Counters;
   sample(): Sample;
+  /** The last ones, the latest first; left out where nobody keeps them. */
+  changes?(): readonly RecentChange[];
 }

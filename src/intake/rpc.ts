@@ -11,8 +11,6 @@
 import { createSocket } from 'node:dgram';
 import type { ClientAddress } from '../core/address.js';
 import { Fault, reasonOf } from '../core/fault.js';
-import type { Network } from '../core/network.js';
-import { ReporterNames } from '../core/reporter-names.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';
@@ -44,8 +42,8 @@ export interface RpcIntakeOptions {
   readonly strangers: 'answer' | 'silent';
   readonly authorizer: Authorizer;
   readonly believes: (address: ClientAddress) => boolean;
-  /** What reporters are called in counts, by name. */
-  readonly names: Readonly<Record<string, readonly Network[]>>;
+  /** What a sender is called in counts. */
+  readonly nameOf: (sender: ClientAddress) => string;
   readonly host: HostAddresses;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -65,15 +63,14 @@ export class RpcIntake implements Intake {
 
   constructor(options: RpcIntakeOptions) {
     this.#options = options;
-    const { addresses, believes, clock, counters, host, log, names, port } = options;
+    const { addresses, believes, clock, counters, host, log, nameOf, port } = options;
     const isOwn = (address: ClientAddress): boolean => host.has(address);
     const strangers = new Strangers({ clock, log });
     this.#forwarding = new Forwarding({ isOwn, openSocket: openProbeSocket, clock, log });
-    const reporterNames = new ReporterNames({ names, believes, isOwn });
     const program = new RpcProgram({
       authorizer: options.authorizer,
       isOwn,
-      nameOf: (sender) => reporterNames.of(sender),
+      nameOf,
       forwarding: this.#forwarding,
       strangers,
       counters,
@@ -120,7 +117,7 @@ export class RpcIntake implements Intake {
 
   /** Datagrams that the kernel has dropped before we saw them; undefined where it does not say. */
   get udpDrops(): number | undefined {
-    return udpDrops(this.#doors.port);
+    return this.#options.udp ? udpDrops(this.#doors.port) : undefined;
   }
 
   async start(): Promise<void> {

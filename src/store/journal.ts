@@ -22,15 +22,16 @@ import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Grant } from '../core/grant.js';
 import type { Clock } from '../runtime/clock.js';
-import { Distribution, type Spread } from '../runtime/distribution.js';
+import type { Spread } from '../runtime/distribution.js';
 import type { Log } from '../runtime/log.js';
 import type { DirectoryLock } from './directory.js';
-import { directoryExists, lockDirectory, prepareDirectory } from './directory.js';
+import { lockDirectory, prepareDirectory } from './directory.js';
 import { GroupEncoder, HEADER_BYTES } from './frame.js';
 import type { RecoveredSegment, Recovery } from './recover.js';
 import { recover } from './recover.js';
 import type { Files } from './segment.js';
 import { Segment, cutFile, damagedName, nodeFiles, segmentName, settle } from './segment.js';
+import { Timings } from './timings.js';
 
 const SEGMENT_BYTES = 67_108_864;
 /** A segment is in use for this part of a lease, so that the dead weight on disk stays a fraction of the live. */
@@ -38,9 +39,6 @@ const SEGMENT_SHARE_OF_LEASE = 4;
 const MIN_SEGMENT_AGE_MS = 10_000;
 const DELETE_MARGIN_MS = 60_000;
 const RETRY_MS = 1_000;
-/** Bounds of what is told of groups: how many grants, and how many seconds until they are durable. */
-const GROUP_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048];
-const SECONDS_BOUNDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 /** Errors of a full disk. */
 const FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
@@ -87,9 +85,7 @@ export class Journal {
   /** The segment whose deletion has been told. */
   #deletionTold: Segment | undefined;
   #degraded: string | undefined;
-  readonly #groups = new Distribution(GROUP_BOUNDS);
-  readonly #seconds = new Distribution(SECONDS_BOUNDS);
-  #committedAt = 0;
+  readonly #timings = new Timings();
   #inFlight: ((fault?: Fault) => void) | undefined;
   #idle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -129,11 +125,7 @@ export class Journal {
 
   /** How large groups were, how many seconds they took to be durable, and how large the segment in use is. */
   stats(): { readonly groups: Spread; readonly seconds: Spread; readonly bytes: number } {
-    return {
-      groups: this.#groups.spread(),
-      seconds: this.#seconds.spread(),
-      bytes: this.#current?.position ?? 0,
-    };
+    return { ...this.#timings.spreads(), bytes: this.#current?.position ?? 0 };
   }
 
   /**
@@ -153,8 +145,7 @@ export class Journal {
     // Before anything is in flight: what cannot be encoded is a bug of the caller, and only his.
     this.#encoder.encode(grants);
     this.#inFlight = done;
-    this.#groups.note(grants.length);
-    this.#committedAt = this.#options.clock.mono();
+    this.#timings.begin(grants.length, this.#options.clock.mono());
     segment.append(this.#encoder, (error) => {
       this.#settled(segment, error);
     });
@@ -214,7 +205,7 @@ export class Journal {
     this.#inFlight = undefined;
     let fault: Fault | undefined;
     if (error === undefined) {
-      this.#seconds.note((this.#options.clock.mono() - this.#committedAt) / 1_000);
+      this.#timings.durable(this.#options.clock.mono());
       this.#since ??= this.#options.clock.mono();
       this.#adopt();
     } else {
@@ -386,31 +377,5 @@ export class Journal {
     this.#next = undefined;
     await Promise.all([...this.#chores, ...open.map((segment) => segment.retire())]);
     this.#lock.release();
-  }
-}
-
-/**
- * What a journal holds while no daemon uses it, and the lock on it: no daemon starts before release.
- * Changes nothing. No directory: no grants. Throws Fault LOCKED when a daemon runs, Fault STORE.
- */
-export function readJournal(options: {
-  readonly directory: string;
-  readonly lifetimeMs: number;
-  readonly clock: Clock;
-  readonly log: Log;
-}): { grants: Grant[]; release: () => void } {
-  const { directory, lifetimeMs, clock, log } = options;
-  if (!directoryExists(directory)) return { grants: [], release: () => undefined };
-  const lock = lockDirectory(directory);
-  try {
-    return {
-      grants: recover({ directory, now: clock.wall(), lifetimeMs, log }).grants,
-      release: () => {
-        lock.release();
-      },
-    };
-  } catch (error) {
-    lock.release();
-    throw error;
   }
 }

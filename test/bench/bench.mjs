@@ -17,6 +17,7 @@ import { parseOptions } from './options.mjs';
 import { Wrong, cleanUp, leaveNothing } from './processes.mjs';
 import { printReport } from './report.mjs';
 import { Run } from './run.mjs';
+import { measureScrape } from './scrape.mjs';
 
 /** @param {import('./options.mjs').Options} options */
 async function measure(options) {
@@ -28,6 +29,7 @@ async function measure(options) {
   const before = probeDisk(run.disk);
   await compareServers(run);
   await checkMap(run);
+  await measureScrape(run);
   await measureMany(run);
   const fdatasync = { before, after: probeDisk(run.disk) };
   const { rates, verdicts, remarks } = run;

@@ -9,6 +9,7 @@ const parts = {
   ...Object.fromEntries(Object.entries(shapes).map(([name, { title }]) => [name, title])),
   map: 'whether the map permits a client as soon as the report is answered',
   growth: 'an ADD among 1 k and among 1 M grants, and memory',
+  scrape: 'a scrape of the metrics among 100 k grants',
   restart: 'a restart with 1 M grants',
   expiry: '1 M grants that end at once',
 };

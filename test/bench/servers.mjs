@@ -47,6 +47,8 @@ export async function startServer({ name, programs, disk }) {
 export class Dracd {
   name = 'dracd';
   port = 0;
+  /** The port of its numbers. */
+  http = 0;
   /** What it said when it was ready last: grants that it recovered, and how long that took. */
   lastStart = { grants: 0, tookMs: 0 };
   /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -85,6 +87,8 @@ directory = ${JSON.stringify(path.join(this.directory, 'journal'))}
 [[exports]]
 format = "lmdb"
 path = ${JSON.stringify(this.map)}
+[http]
+listen = "127.0.0.1:0"
 `,
     );
     const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);
@@ -97,11 +101,17 @@ path = ${JSON.stringify(this.map)}
   async ready() {
     const saysReady = () => {
       if (hasEnded(this.#child)) throw new Wrong(`dracd ended: ${this.#complaints.text}${this.#said.text}`);
-      return this.#said.text.split('\n').find((text) => text.includes('"event":"ready"'));
+      return this.#line('"event":"ready"');
     };
     const ready = JSON.parse(await until('dracd is ready', saysReady, { withinMs: READY_MS }));
     this.port = Number(ready.port);
+    this.http = Number(JSON.parse(this.#line('"event":"http: listening"') ?? '{}').port ?? 0);
     this.lastStart = { grants: Number(ready.grants), tookMs: Number(ready.tookMs) };
+  }
+
+  /** The first line of its log that holds this. @param {string} words */
+  #line(words) {
+    return this.#said.text.split('\n').find((text) => text.includes(words));
   }
 
   /** @param {{lifetime?: string, nodeOptions?: readonly string[]}} [options] */
