@@ -55,6 +55,8 @@ export const allowed: Readonly<Record<string, string>> = {
   'reporters.allow': 'a list of addresses and networks',
   'reporters.allow.*': 'an address or network without host bits, such as "192.0.2.7" or "2001:db8::/32"',
   'reporters.allow_file': 'an absolute path; the file may be absent',
+  'reporters.names': 'a table of at most 64 names, each with a list of addresses and networks',
+  'reporters.names.*': 'a list of addresses and networks, under a name of 1 to 32 letters, digits, - and _',
   grants: 'a table [grants]',
   'grants.lifetime': 'a duration from "1s" to "7d", such as "30m"',
   'grants.max': 'a whole number from 1 to 16000000',
@@ -104,6 +106,10 @@ export const allowed: Readonly<Record<string, string>> = {
   'exports.*.command': `a list of a program and its arguments, ${known('command')}`,
   'exports.*.command.*': 'a text of 1 to 4096 characters',
   'exports.*.command_stdin': `"none" or "list", ${known('command_stdin')}`,
+  http: 'a table [http]',
+  'http.listen':
+    'an IP address and port such as "127.0.0.1:9479" or "[::1]:9479"; port 0 means any, and "" no HTTP at all',
+  'http.show_addresses': 'true or false',
   log: 'a table [log]',
   'log.level': quoted(LOG_LEVELS),
 };
@@ -224,6 +230,14 @@ const place = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const httpPlace = z.string().transform((text, context) => {
+  if (text === '') return undefined;
+  const parsed = parsePlace(text);
+  if (parsed?.transport === 'tcp') return parsed;
+  context.addIssue({ code: 'custom', message: 'not an address and port' });
+  return z.NEVER;
+});
+
 function template(maxLength: number, names: readonly string[]) {
   return z
     .string()
@@ -335,6 +349,10 @@ export function configSchema(stateDirectory: string) {
       .strictObject({
         allow: z.array(network).max(100_000).optional(),
         allow_file: path.default('/etc/mail/dracd.allow'),
+        names: z
+          .record(z.string().regex(/^[A-Za-z0-9_-]{1,32}$/), z.array(network).min(1).max(1_000))
+          .refine((names) => Object.keys(names).length <= 64)
+          .default({}),
       })
       .prefault({}),
     grants: grants.prefault({}),
@@ -352,6 +370,12 @@ export function configSchema(stateDirectory: string) {
       })
       .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
     lookups: z.array(lookedUp).max(8).refine(areApart, { message: 'one place twice' }).default([]),
+    http: z
+      .strictObject({
+        listen: httpPlace.prefault('127.0.0.1:9479'),
+        show_addresses: z.boolean().default(false),
+      })
+      .prefault({}),
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
 }

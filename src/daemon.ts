@@ -8,6 +8,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
+import { ReporterNames } from './core/reporter-names.js';
 import type { Permission } from './core/subject.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
@@ -23,6 +24,7 @@ import type { Clock } from './runtime/clock.js';
 import { Counters } from './runtime/counters.js';
 import { Lifecycle } from './runtime/lifecycle.js';
 import type { Logger } from './runtime/log.js';
+import { StatusDoor, type StatusDoorOptions } from './status-door.js';
 import { Journal } from './store/journal.js';
 
 export interface DaemonOptions {
@@ -54,9 +56,14 @@ export class Daemon {
   readonly #rules: GrantRules;
   readonly #host = new HostAddresses();
   readonly #counters = new Counters();
+  readonly #names = new ReporterNames({
+    believes: (address) => this.#rules.reporters.believes(address),
+    isOwn: (address) => this.#host.has(address),
+  });
   #config: Config;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
+  readonly #startedAt: number;
 
   /** Starts a daemon; resolves when it answers and its maps are right. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -73,6 +80,7 @@ export class Daemon {
   private constructor(options: DaemonOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#startedAt = options.clock.wall();
     this.#lifecycle = new Lifecycle(options.clock, options.log);
     this.#rules = grantRules(options.config);
   }
@@ -126,7 +134,8 @@ export class Daemon {
       this.#hostChanged();
     });
     await this.#openLookups(ledger);
-    await this.#openDoors(ledger);
+    const intake = await this.#openDoors(ledger);
+    await this.#openHttp({ journal, ledger, maps, intake });
     const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
     log.info('ready', {
@@ -156,12 +165,13 @@ export class Daemon {
     for (const lookup of this.#lookups) await lookup.start();
   }
 
-  async #openDoors(ledger: Ledger): Promise<void> {
+  async #openDoors(ledger: Ledger): Promise<RpcIntake> {
     const { config, clock, log } = this.#options;
     const intake = intakes.rpc({
       ...config.rpc,
       authorizer: ledger,
       believes: (address) => this.#rules.reporters.believes(address),
+      nameOf: (sender) => this.#names.of(sender),
       host: this.#host,
       counters: this.#counters,
       clock,
@@ -173,6 +183,17 @@ export class Daemon {
     });
     this.#lifecycle.onStop('rpc', () => intake.stop());
     await intake.start();
+    return intake;
+  }
+
+  async #openHttp(parts: Pick<StatusDoorOptions, 'journal' | 'ledger' | 'maps' | 'intake'>): Promise<void> {
+    const { config, clock, log, version } = this.#options;
+    const place = config.http.listen;
+    if (place === undefined) return;
+    const more = { counters: this.#counters, config, version, startedAt: this.#startedAt, clock, log };
+    const door = new StatusDoor(place, { ...parts, ...more });
+    this.#lifecycle.onStop('http', () => door.stop());
+    await door.start();
   }
 
   #every(ms: number, fn: () => void): void {
@@ -202,6 +223,7 @@ export class Daemon {
 
   #readReporters(config: Config): void {
     this.#rules.reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
+    this.#names.replace(config.reporters.names);
     this.#setHosts();
   }
 
@@ -234,7 +256,7 @@ export class Daemon {
     this.#readReporters(config);
     log.setLevel(config.log.level);
     const running = this.#config;
-    const restart = (['rpc', 'grants', 'store', 'exports', 'lookups'] as const).filter(
+    const restart = (['rpc', 'grants', 'store', 'exports', 'lookups', 'http'] as const).filter(
       (section) => !isDeepStrictEqual(running[section], config[section]),
     );
     this.#config = { ...running, reporters: config.reporters, log: config.log };

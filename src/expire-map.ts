@@ -31,7 +31,7 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
-import { readJournal } from './store/journal.js';
+import { readJournal } from './store/read-journal.js';
 
 /** By what a clock may be set back without a grant losing its meaning. */
 const CLOCK_MARGIN_MS = 60_000;

@@ -110,7 +110,6 @@ const NOT_PERMITTED: Verdict = { verdict: 'not' };
 const UNKNOWN: Verdict = { verdict: 'unknown' };
 const PERMITTED_FOREVER: Verdict = { verdict: 'permitted', expiresAt: FOREVER };
 
-const ignore = (): void => undefined;
 const endOf = (past?: Verdict): number => (past?.verdict === 'not' ? (past.endedAt ?? 0) : 0);
 
 export class Ledger {
@@ -143,13 +142,13 @@ export class Ledger {
     return this.#table.size;
   }
 
-  /** Whether a client may relay at this moment. Never touches the disk. */
-  permits(client: ClientAddress): boolean {
-    return this.ask(client).verdict === 'permitted';
+  /** Whether new clients are refused for want of room. */
+  get isFull(): boolean {
+    return this.#full;
   }
 
   /**
-   * What a live look-up is told, at the moment of its question. While nothing can be granted, a client that
+   * What a live look-up is told, at the moment of its question; never touches the disk. While nothing can be granted, a client that
    * has none may well have fetched mail just now: that is not a no.
    */
   ask(client: ClientAddress): Verdict {
@@ -381,7 +380,7 @@ export class Ledger {
       this.#full = false;
       this.#options.alarms.roomAgain();
     }
-    if (over.length > 0) this.#options.map.apply({ put: [], remove: over }, ignore);
+    if (over.length > 0) this.#options.map.apply({ put: [], remove: over }, () => undefined);
     if (budget === 0) this.#options.clock.soon(this.#sweepStep);
     else this.#sweeping = false;
   };

@@ -48,6 +48,11 @@ export interface LiveMapOptions extends PublicationOptions {
   readonly snapshot: () => Iterable<Permission>;
 }
 
+export interface Freshness {
+  readonly behindSince: number | undefined;
+  readonly writtenAt: number;
+}
+
 /** A live map with its file. */
 export interface OpenLiveMap extends LiveMap {
   /**
@@ -59,6 +64,8 @@ export interface OpenLiveMap extends LiveMap {
   tick(): void;
   /** In words, why the map cannot be changed at present; apply fails at once meanwhile, but what is to go still goes when it can. */
   readonly degraded: string | undefined;
+  /** Monotonic milliseconds: since when the file has not said what the ledger says, if so, and when it was last written. */
+  readonly freshness: Freshness;
   /** Answers what is under way, then lets go of the file, which stays where it is. */
   close(): Promise<void>;
 }

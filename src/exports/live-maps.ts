@@ -34,6 +34,11 @@ export class LiveMaps implements LiveMap {
     }
   }
 
+  /** In the order of the configuration. */
+  list(): readonly OpenLiveMap[] {
+    return this.#maps;
+  }
+
   /** Opens one after the other. */
   async open(): Promise<void> {
     for (const map of this.#maps) await map.open();

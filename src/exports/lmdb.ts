@@ -28,7 +28,7 @@ import type { Timer } from '../runtime/clock.js';
 import { ChangeQueue, type Done } from './change-queue.js';
 import { keysForPostfix } from './dialect.js';
 import { entryOf } from './entry.js';
-import type { LiveMapFormat, LiveMapOptions, OpenLiveMap } from './format.js';
+import type { Freshness, LiveMapFormat, LiveMapOptions, OpenLiveMap } from './format.js';
 import { loadLibrary } from './liblmdb.js';
 import { buildLmdbFile } from './lmdb-build.js';
 import type { LmdbFile } from './lmdb-file.js';
@@ -60,6 +60,8 @@ export class LmdbMap implements OpenLiveMap {
   #closing = false;
   #live: LmdbFile | undefined;
   #degraded: string | undefined;
+  #degradedAt: number | undefined;
+  #writtenAt = -Infinity;
   #pause: Timer | undefined;
   /** Those who wait until nothing is under way. */
   #resting: (() => void)[] = [];
@@ -73,13 +75,17 @@ export class LmdbMap implements OpenLiveMap {
     return this.#degraded;
   }
 
+  get freshness(): Freshness {
+    return { behindSince: this.#degradedAt, writtenAt: this.#writtenAt };
+  }
+
   async open(): Promise<void> {
     if (this.#state !== 'closed') throw new Error('the map is open already');
     loadLibrary();
     inspectPlace(this.#options, this.#options.log);
     this.#state = 'building';
     this.#closing = false;
-    this.#degraded = undefined;
+    this.#recovered();
     try {
       await this.#build();
     } catch (thrown) {
@@ -197,6 +203,7 @@ export class LmdbMap implements OpenLiveMap {
       this.#degrade(fault);
       this.#rest('ready');
     } else {
+      this.#writtenAt = clock.mono();
       for (const done of this.#queue.written()) done();
       this.#proceed();
     }
@@ -224,6 +231,7 @@ export class LmdbMap implements OpenLiveMap {
       });
     }
     this.#degraded = fault.message;
+    this.#degradedAt ??= this.#options.clock.mono();
     for (const done of this.#queue.fail()) done(fault);
   }
 
@@ -242,7 +250,7 @@ export class LmdbMap implements OpenLiveMap {
     this.#build().then(
       (entries) => {
         // Something is missing: the next tick builds again.
-        if (!this.#queue.hasLost) this.#degraded = undefined;
+        if (!this.#queue.hasLost) this.#recovered();
         for (const done of this.#queue.restart()) done();
         log.info('map: built anew', { path: this.#path, entries, ms: Math.round(clock.mono() - since) });
         this.#proceed();
@@ -254,12 +262,18 @@ export class LmdbMap implements OpenLiveMap {
     );
   }
 
+  #recovered(): void {
+    this.#degraded = undefined;
+    this.#degradedAt = undefined;
+  }
+
   /** Builds the file beside, puts it in place and goes on with it. Answers how many grants it holds. */
   async #build(): Promise<number> {
     this.#queue.mark();
     const { file, entries } = await buildLmdbFile(this.#options, this.#options.mapBytes ?? MAP_BYTES);
     this.#live?.close();
     this.#live = file;
+    this.#writtenAt = this.#options.clock.mono();
     return entries;
   }
 }

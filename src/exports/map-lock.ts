@@ -44,6 +44,9 @@ export function exclusive(map: OpenLiveMap, options: Pick<LiveMapOptions, 'path'
     get degraded() {
       return map.degraded;
     },
+    get freshness() {
+      return map.freshness;
+    },
     apply: (change, done) => {
       map.apply(change, done);
     },

@@ -19,7 +19,7 @@ import type { Timer } from '../runtime/clock.js';
 import { Command } from './command.js';
 import { containers, type ContainerName } from './containers.js';
 import type { Wording } from './dialect.js';
-import type { LiveMapOptions, OpenLiveMap } from './format.js';
+import type { Freshness, LiveMapOptions, OpenLiveMap } from './format.js';
 import { inspectPlace } from './map-file.js';
 import { PublishThread } from './publish-thread.js';
 import type { Written } from './publish-worker.js';
@@ -50,6 +50,9 @@ export class Publisher implements OpenLiveMap {
   #state: State = 'closed';
   /** The file does not say what the ledger says. */
   #stale = false;
+  /** Since when it does not; also while what it lacks is being published. */
+  #behindSince: number | undefined;
+  #writtenAt = -Infinity;
   #publishing: Publishing | undefined;
   #timer: Timer | undefined;
   /** When the last publication began. */
@@ -73,6 +76,10 @@ export class Publisher implements OpenLiveMap {
     return this.#degraded;
   }
 
+  get freshness(): Freshness {
+    return { behindSince: this.#behindSince, writtenAt: this.#writtenAt };
+  }
+
   async open(): Promise<void> {
     if (this.#state !== 'closed') throw new Error('the map is open already');
     this.#rules?.load();
@@ -94,6 +101,7 @@ export class Publisher implements OpenLiveMap {
     }
     if (change.put.length + change.remove.length > 0) {
       this.#stale = true;
+      this.#behindSince ??= this.#options.clock.mono();
       this.#schedule();
     }
     done();
@@ -134,6 +142,7 @@ export class Publisher implements OpenLiveMap {
       this.#rules.load();
       log.info('map: rules read anew', { path: map, rules });
       this.#stale = true;
+      this.#behindSince ??= this.#options.clock.mono();
       this.#schedule();
     } catch (thrown) {
       log.error('map: rules kept as they were', { path: map, reason: toFault(thrown, 'CONFIG').message });
@@ -198,6 +207,7 @@ export class Publisher implements OpenLiveMap {
       });
     this.#degraded = message;
     this.#stale = true;
+    this.#behindSince ??= this.#options.clock.mono();
   }
 
   get #wording(): Wording {
@@ -209,15 +219,23 @@ export class Publisher implements OpenLiveMap {
   async #publish(): Promise<Written> {
     this.#lastAt = this.#options.clock.mono();
     this.#stale = false;
+    const began = this.#lastAt;
     const written = await this.#file.replace((fd) =>
       this.#thread.write(
         { fd, container: this.#container, wording: this.#wording },
         this.#options.snapshot(),
       ),
     );
+    this.#isWritten(began);
     this.#tellUnsaid(written);
     this.#command?.run();
     return written;
+  }
+
+  /** Of a publication that began then: what came while it was written is not in it. */
+  #isWritten(began: number): void {
+    this.#writtenAt = this.#options.clock.mono();
+    this.#behindSince = this.#stale ? began : undefined;
   }
 
   #tellUnsaid({ unsaid, examples }: Written): void {

@@ -75,16 +75,18 @@ class AddCall implements Report {
   readonly client: ClientAddress;
   readonly sender: ClientAddress;
   readonly xid: number;
+  readonly version: number;
   readonly peer: Peer;
   readonly #settled: (call: AddCall, outcome: Outcome) => void;
 
   constructor(
-    of: { client: ClientAddress; xid: number; peer: Peer },
+    of: { client: ClientAddress; call: RpcCall; peer: Peer },
     settled: (call: AddCall, outcome: Outcome) => void,
   ) {
     this.client = of.client;
     this.sender = of.peer.sender;
-    this.xid = of.xid;
+    this.xid = of.call.xid;
+    this.version = of.call.version;
     this.peer = of.peer;
     this.#settled = settled;
   }
@@ -100,6 +102,8 @@ export interface RpcProgramOptions {
   readonly isOwn: (address: ClientAddress) => boolean;
   readonly forwarding: Pick<Forwarding, 'seen' | 'verdict'>;
   readonly strangers: Pick<Strangers, 'tell'>;
+  /** What a sender is called in counts. */
+  readonly nameOf: (sender: ClientAddress) => string;
   readonly counters: Counters;
   readonly log: Log;
 }
@@ -188,9 +192,7 @@ export class RpcProgram {
       peer.reply(garbageArgs(call.xid));
       return;
     }
-    authorizer.authorize(
-      new AddCall({ client: addressFromBytes(bytes), xid: call.xid, peer }, this.#settled),
-    );
+    authorizer.authorize(new AddCall({ client: addressFromBytes(bytes), call, peer }, this.#settled));
   }
 
   /** The kernel drops forged datagrams from loopback and from own IPv4 addresses, but not from own IPv6 ones. */
@@ -202,8 +204,10 @@ export class RpcProgram {
   }
 
   readonly #settled = (call: AddCall, outcome: Outcome): void => {
-    const { counters, log, strangers } = this.#options;
+    const { counters, log, nameOf, strangers } = this.#options;
     counters.add(COUNTER_OF[outcome]);
+    const { transport } = call.peer;
+    counters.addLabelled('rpc.reports', nameOf(call.sender), transport, String(call.version), outcome);
     if (outcome === 'stranger') strangers.tell(call.sender);
     log.debug('rpc: report', { client: call.client, reporter: call.sender, outcome });
     call.peer.reply(addReply(call.xid, ADD_STATS[outcome]));

@@ -24,6 +24,7 @@ import { RpcTcp } from './rpc-tcp.js';
 import { RpcUdp } from './rpc-udp.js';
 import { type NetId, Rpcbind } from './rpcbind.js';
 import { Strangers } from './strangers.js';
+import { udpDrops } from './udp-drops.js';
 import { PORTMAP_PORT } from '../wire/portmap.js';
 
 const HOST_EVERY_MS = 5_000;
@@ -41,6 +42,8 @@ export interface RpcIntakeOptions {
   readonly strangers: 'answer' | 'silent';
   readonly authorizer: Authorizer;
   readonly believes: (address: ClientAddress) => boolean;
+  /** What a sender is called in counts. */
+  readonly nameOf: (sender: ClientAddress) => string;
   readonly host: HostAddresses;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -60,13 +63,14 @@ export class RpcIntake implements Intake {
 
   constructor(options: RpcIntakeOptions) {
     this.#options = options;
-    const { addresses, believes, clock, counters, host, log, port } = options;
+    const { addresses, believes, clock, counters, host, log, nameOf, port } = options;
     const isOwn = (address: ClientAddress): boolean => host.has(address);
     const strangers = new Strangers({ clock, log });
     this.#forwarding = new Forwarding({ isOwn, openSocket: openProbeSocket, clock, log });
     const program = new RpcProgram({
       authorizer: options.authorizer,
       isOwn,
+      nameOf,
       forwarding: this.#forwarding,
       strangers,
       counters,
@@ -104,6 +108,16 @@ export class RpcIntake implements Intake {
 
   get registration(): RegistrationState {
     return this.#registration.state;
+  }
+
+  /** Whether calls from this host may have been sent by others through rpcbind. */
+  get forwarded(): boolean {
+    return this.#forwarding.state === 'forwarded';
+  }
+
+  /** Datagrams that the kernel has dropped before we saw them; undefined where it does not say. */
+  get udpDrops(): number | undefined {
+    return this.#options.udp ? udpDrops(this.#doors.port) : undefined;
   }
 
   async start(): Promise<void> {

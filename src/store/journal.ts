@@ -22,14 +22,16 @@ import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Grant } from '../core/grant.js';
 import type { Clock } from '../runtime/clock.js';
+import type { Spread } from '../runtime/distribution.js';
 import type { Log } from '../runtime/log.js';
 import type { DirectoryLock } from './directory.js';
-import { directoryExists, lockDirectory, prepareDirectory } from './directory.js';
+import { lockDirectory, prepareDirectory } from './directory.js';
 import { GroupEncoder, HEADER_BYTES } from './frame.js';
 import type { RecoveredSegment, Recovery } from './recover.js';
 import { recover } from './recover.js';
 import type { Files } from './segment.js';
 import { Segment, cutFile, damagedName, nodeFiles, segmentName, settle } from './segment.js';
+import { Timings } from './timings.js';
 
 const SEGMENT_BYTES = 67_108_864;
 /** A segment is in use for this part of a lease, so that the dead weight on disk stays a fraction of the live. */
@@ -83,6 +85,7 @@ export class Journal {
   /** The segment whose deletion has been told. */
   #deletionTold: Segment | undefined;
   #degraded: string | undefined;
+  readonly #timings = new Timings();
   #inFlight: ((fault?: Fault) => void) | undefined;
   #idle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -120,6 +123,11 @@ export class Journal {
     return this.#degraded;
   }
 
+  /** How large groups were, how many seconds they took to be durable, and how large the segment in use is. */
+  stats(): { readonly groups: Spread; readonly seconds: Spread; readonly bytes: number } {
+    return { ...this.#timings.spreads(), bytes: this.#current?.position ?? 0 };
+  }
+
   /**
    * Makes the grants durable as one group. done is called once, asynchronously: with nothing when they
    * are on stable storage, with a Fault STORE when not. One call at a time; done may make the next.
@@ -137,6 +145,7 @@ export class Journal {
     // Before anything is in flight: what cannot be encoded is a bug of the caller, and only his.
     this.#encoder.encode(grants);
     this.#inFlight = done;
+    this.#timings.begin(grants.length, this.#options.clock.mono());
     segment.append(this.#encoder, (error) => {
       this.#settled(segment, error);
     });
@@ -196,6 +205,7 @@ export class Journal {
     this.#inFlight = undefined;
     let fault: Fault | undefined;
     if (error === undefined) {
+      this.#timings.durable(this.#options.clock.mono());
       this.#since ??= this.#options.clock.mono();
       this.#adopt();
     } else {
@@ -367,31 +377,5 @@ export class Journal {
     this.#next = undefined;
     await Promise.all([...this.#chores, ...open.map((segment) => segment.retire())]);
     this.#lock.release();
-  }
-}
-
-/**
- * What a journal holds while no daemon uses it, and the lock on it: no daemon starts before release.
- * Changes nothing. No directory: no grants. Throws Fault LOCKED when a daemon runs, Fault STORE.
- */
-export function readJournal(options: {
-  readonly directory: string;
-  readonly lifetimeMs: number;
-  readonly clock: Clock;
-  readonly log: Log;
-}): { grants: Grant[]; release: () => void } {
-  const { directory, lifetimeMs, clock, log } = options;
-  if (!directoryExists(directory)) return { grants: [], release: () => undefined };
-  const lock = lockDirectory(directory);
-  try {
-    return {
-      grants: recover({ directory, now: clock.wall(), lifetimeMs, log }).grants,
-      release: () => {
-        lock.release();
-      },
-    };
-  } catch (error) {
-    lock.release();
-    throw error;
   }
 }

@@ -86,6 +86,18 @@ export const aims = {
     limit: 1.5,
     unit: 'x',
   },
+  'scrape/took': {
+    what: 'a scrape of the metrics among 100 k live grants',
+    at: 'most',
+    limit: 50,
+    unit: 'ms',
+  },
+  'scrape/series': {
+    what: 'series that 100 k grants add to a scrape',
+    at: 'most',
+    limit: 0,
+    unit: '',
+  },
   'expiry/stall': {
     what: 'longest stall of the event loop while 1 M grants expire',
     at: 'most',

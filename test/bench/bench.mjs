@@ -19,6 +19,7 @@ import { Wrong, cleanUp, leaveNothing } from './processes.mjs';
 import { measurePublishing } from './publishing.mjs';
 import { printReport } from './report.mjs';
 import { Run } from './run.mjs';
+import { measureScrape } from './scrape.mjs';
 
 /** @param {import('./options.mjs').Options} options */
 async function measure(options) {
@@ -32,6 +33,7 @@ async function measure(options) {
   await checkMap(run);
   await measureLookups(run);
   await measurePublishing(run);
+  await measureScrape(run);
   await measureMany(run);
   const fdatasync = { before, after: probeDisk(run.disk) };
   const { rates, verdicts, remarks } = run;

@@ -11,6 +11,7 @@ const parts = {
   lookups: 'look-ups while clients are reported, and idle connections',
   publish: 'exports of 100 k and 1 M entries, and the event loop meanwhile',
   growth: 'an ADD among 1 k and among 1 M grants, and memory',
+  scrape: 'a scrape of the metrics among 100 k grants',
   restart: 'a restart with 1 M grants',
   expiry: '1 M grants that end at once',
 };

@@ -53,6 +53,8 @@ export async function startServer({ name, programs, disk }) {
 export class Dracd {
   name = 'dracd';
   port = 0;
+  /** The port of its numbers. */
+  http = 0;
   /** What it said when it was ready last: grants that it recovered, and how long that took. */
   lastStart = { grants: 0, tookMs: 0 };
   /** The TCP doors of its look-ups, as `127.0.0.1:PORT`. @type {Record<string, string>} */
@@ -100,7 +102,9 @@ level = "${level}"
 [[exports]]
 format = "lmdb"
 path = ${JSON.stringify(this.map)}
-${exports.map((name) => this.#exportTable(name)).join('')}${lookups ? KINDS.map((kind) => this.#lookupTable(kind)).join('') : ''}`,
+${exports.map((name) => this.#exportTable(name)).join('')}${lookups ? KINDS.map((kind) => this.#lookupTable(kind)).join('') : ''}[http]
+listen = "127.0.0.1:0"
+`,
     );
     const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);
     this.#child = child;
@@ -143,6 +147,7 @@ listen = [${JSON.stringify(`unix:${this.file(kind)}`)}, "127.0.0.1:0"]
     const ready = await until('dracd is ready', () => this.said('ready')[0], { withinMs: READY_MS });
     this.port = Number(ready['port']);
     this.lastStart = { grants: Number(ready['grants']), tookMs: Number(ready['tookMs']) };
+    this.http = Number(this.said('http: listening')[0]?.['port'] ?? 0);
     for (const { kind, doors } of this.said('look-up: listening'))
       this.doors[String(kind)] = /** @type {string[]} */ (doors)[1] ?? '';
   }

@@ -44,6 +44,7 @@ const benches: Readonly<Record<IntakeName, Bench>> = {
         strangers: 'answer',
         authorizer,
         believes: () => believes,
+        nameOf: () => 'other',
         host: new HostAddresses(),
         counters: new Counters(),
         clock: systemClock,

@@ -43,6 +43,8 @@ export interface DaemonOptions {
   readonly map?: string;
   /** Default: any free port. */
   readonly port?: number;
+  /** Where numbers are shown; default nowhere, unless `more` says. */
+  readonly http?: string;
   /** More keys of [grants]. */
   readonly grants?: string;
   /** More TOML at the end. */
@@ -86,6 +88,7 @@ directory = "${options.journal ?? path.join(directory, 'journal')}"
 format = "lmdb"
 path = "${options.map ?? path.join(directory, 'relay.lmdb')}"
 mode = "0644"
+${options.more?.includes('[http]') === true ? '' : `[http]\nlisten = "${options.http ?? ''}"`}
 ${options.more ?? ''}
 `;
 }

@@ -34,8 +34,10 @@ test('nothing given: every default', () => {
     store: { directory: '/var/lib/dracd/journal', durability: 'disk' },
     exports: [{ format: 'lmdb', path: '/var/lib/dracd/relay.lmdb', mode: 0o644 }],
     lookups: [],
+    http: { listen: { transport: 'tcp', host: '127.0.0.1', port: 9479 }, show_addresses: false },
     log: { level: 'info' },
   });
+  expect(parse('').reporters.names).toEqual({});
   expect(parse('').reporters.allow).toBeUndefined();
 });
 
@@ -98,7 +100,7 @@ level = "info"
     'dracd.toml: key lookups[0].listen[1] = "unix:run/s": must be an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
     'dracd.toml: key lookups[0].mode = "0777": must be "0660", "0666" or "0600"',
     'dracd.toml: key lookups[0].hits = "OK": no such key; known here: kind, listen, mode, group, hit, on_miss, explain_text, explain_ended, explain_url, explain_past, grace',
-    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, log',
+    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, http, log',
   ]);
 });
 

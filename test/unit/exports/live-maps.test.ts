@@ -11,6 +11,7 @@ class HandMap implements OpenLiveMap {
   readonly answer: ((fault?: Fault) => void)[] = [];
   readonly changes: MapChange[] = [];
   degraded: string | undefined;
+  readonly freshness = { behindSince: undefined, writtenAt: 0 };
   readonly #name: string;
 
   constructor(name: string, asked: string[]) {

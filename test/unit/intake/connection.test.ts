@@ -42,6 +42,7 @@ class World {
     const program = new RpcProgram({
       authorizer: this.authorizer,
       isOwn: () => false,
+      nameOf: () => 'other',
       forwarding: { seen: () => undefined, verdict: () => 'direct' },
       strangers: { tell: () => undefined },
       counters: new Counters(),

@@ -37,6 +37,7 @@ class World {
     this.program = new RpcProgram({
       authorizer: this.authorizer,
       isOwn: (address) => this.own.includes(address),
+      nameOf: () => 'other',
       forwarding: {
         verdict: () => {
           this.asked += 1;

@@ -44,6 +44,7 @@ class World {
       strangers: 'answer',
       authorizer: this.authorizer,
       believes: (sender) => this.believes(sender),
+      nameOf: () => 'other',
       host: new HostAddresses({ interfaces: () => this.#interfaces() }),
       counters: this.counters,
       clock: this.clock,

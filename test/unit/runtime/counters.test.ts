@@ -32,3 +32,16 @@ test('two sets of counters have nothing in common', () => {
   one.add('calls');
   expect(new Counters().snapshot()).toEqual({});
 });
+
+test('labelled counts are kept apart by all their labels', () => {
+  const counters = new Counters();
+  counters.addLabelled('reports', 'pop1', 'udp');
+  counters.addLabelled('reports', 'pop1', 'tcp');
+  counters.addLabelled('reports', 'pop1', 'udp');
+  expect(counters.labelled('reports')).toEqual([
+    { labels: ['pop1', 'udp'], count: 2 },
+    { labels: ['pop1', 'tcp'], count: 1 },
+  ]);
+  expect(counters.labelled('others')).toEqual([]);
+  expect(counters.snapshot()).toEqual({});
+});

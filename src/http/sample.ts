@@ -1,0 +1,63 @@
+/**
+ * sample - what the daemon is like at this moment, as its HTTP door shows it
+ *
+ * Whoever builds the daemon answers it; nothing in a sample names a client or a user. Recent changes do, and are shown
+ * with addresses only where the administrator has said so.
+ */
+import type { Counters } from '../runtime/counters.js';
+import type { DiskUse } from '../runtime/disk-use.js';
+import type { Spread } from '../runtime/distribution.js';
+
+/** One map. */
+export interface ExportSample {
+  /** Its path, as configured. */
+  readonly path: string;
+  readonly format: string;
+  /** In words, why it cannot be changed at present. */
+  readonly degraded: string | undefined;
+  /** For how long it has not said what the ledger says; 0 when it does. */
+  readonly behindMs: number;
+  /** Since it was last written as a whole, or changed. */
+  readonly ageMs: number;
+}
+
+export interface Sample {
+  readonly version: string;
+  /** Wall clock, epoch milliseconds. */
+  readonly startedAt: number;
+  readonly grants: { readonly live: number; readonly max: number; readonly full: boolean };
+  readonly journal: {
+    readonly degraded: string | undefined;
+    /** Of the segment in use. */
+    readonly bytes: number;
+    /** Of its directory; undefined where the system does not say. */
+    readonly disk: DiskUse | undefined;
+    /** Grants in a group, and the seconds that each took to be durable. */
+    readonly groups: Spread;
+    readonly seconds: Spread;
+  };
+  readonly exports: readonly ExportSample[];
+  readonly rpcbind: string;
+  /** Whether calls from this host may have been sent by others through rpcbind. */
+  readonly forwarded: boolean;
+  /** Datagrams that the kernel dropped because our queue was full; undefined where it does not say. */
+  readonly udpDrops: number | undefined;
+  /** How late the event loop came to what was due, seconds. */
+  readonly loopDelay: Spread;
+}
+
+/** What has happened to a grant or an operator's entry. */
+export interface RecentChange {
+  /** Wall clock, epoch milliseconds. */
+  readonly at: number;
+  readonly kind: string;
+  /** The address or network. */
+  readonly subject: string;
+}
+
+export interface SampleSource {
+  readonly counters: Counters;
+  sample(): Sample;
+  /** The last ones, the latest first; left out where nobody keeps them. */
+  changes?(): readonly RecentChange[];
+}

@@ -1,0 +1,115 @@
+/**
+ * status-door - what the HTTP door shows of this daemon
+ *
+ * Puts the numbers together that the rooms keep, and opens the door. The room of the door knows no other, and none
+ * knows it.
+ */
+import { isIP } from 'node:net';
+import type { Config } from './config.js';
+import type { Ledger } from './core/ledger.js';
+import type { LiveMaps } from './exports/live-maps.js';
+import { HttpListener } from './http/listener.js';
+import { type Routes, routes } from './http/routes.js';
+import type { RecentChange, Sample } from './http/sample.js';
+import type { RpcIntake } from './intake/rpc.js';
+import type { Clock, Timer } from './runtime/clock.js';
+import type { Counters } from './runtime/counters.js';
+import { type DiskUse, diskUse } from './runtime/disk-use.js';
+import type { Log } from './runtime/log.js';
+import { LoopDelay } from './runtime/loop-delay.js';
+import type { Journal } from './store/journal.js';
+
+const DISK_EVERY_MS = 10_000;
+
+export interface StatusDoorOptions {
+  readonly journal: Pick<Journal, 'degraded' | 'stats'>;
+  readonly ledger: Pick<Ledger, 'size' | 'isFull'>;
+  readonly maps: Pick<LiveMaps, 'list'>;
+  readonly intake: Pick<RpcIntake, 'registration' | 'forwarded' | 'udpDrops'>;
+  readonly counters: Counters;
+  /** The last changes, the latest first, where they are kept. */
+  readonly changes?: () => readonly RecentChange[];
+  readonly config: Config;
+  readonly version: string;
+  /** Wall clock, epoch milliseconds. */
+  readonly startedAt: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const isLoopback = (host: string): boolean => (isIP(host) === 4 ? host.startsWith('127.') : host === '::1');
+
+export class StatusDoor {
+  readonly #options: StatusDoorOptions;
+  readonly #loopDelay: LoopDelay;
+  readonly #routes: Routes;
+  readonly #listener: HttpListener;
+  #disk: DiskUse | undefined;
+  #timer: Timer | undefined;
+
+  constructor(place: { readonly host: string; readonly port: number }, options: StatusDoorOptions) {
+    const { changes, clock, config, counters, log } = options;
+    this.#options = options;
+    this.#loopDelay = new LoopDelay(clock);
+    this.#routes = routes({
+      source: { counters, sample: () => this.#sample(), ...(changes === undefined ? {} : { changes }) },
+      showAddresses: config.http.show_addresses,
+      clock,
+    });
+    const { handlers } = this.#routes;
+    this.#listener = new HttpListener({
+      address: place.host,
+      port: place.port,
+      routes: handlers,
+      clock,
+      log,
+    });
+    if (!isLoopback(place.host))
+      log.warn('http: others than this host may read the numbers', {
+        address: place.host,
+        cure: 'listen at 127.0.0.1, or let a firewall say who may',
+      });
+  }
+
+  /** Resolves also when the place cannot be had yet. */
+  async start(): Promise<void> {
+    await this.#readDisk();
+    this.#timer = this.#options.clock.every(DISK_EVERY_MS, () => void this.#readDisk());
+    this.#routes.start();
+    await this.#listener.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.stop();
+    this.#loopDelay.stop();
+    this.#routes.stop();
+    await this.#listener.stop();
+  }
+
+  async #readDisk(): Promise<void> {
+    this.#disk = await diskUse(this.#options.config.store.directory);
+  }
+
+  #sample(): Sample {
+    const { clock, config, intake, journal, ledger, maps, startedAt, version } = this.#options;
+    const now = clock.mono();
+    const { registration, forwarded, udpDrops } = intake;
+    return {
+      version,
+      startedAt,
+      grants: { live: ledger.size, max: config.grants.max, full: ledger.isFull },
+      journal: { degraded: journal.degraded, disk: this.#disk, ...journal.stats() },
+      exports: maps.list().map(({ degraded, freshness: { behindSince, writtenAt } }, index) => ({
+        path: config.exports[index]?.path ?? '',
+        format: config.exports[index]?.format ?? '',
+        degraded,
+        behindMs: behindSince === undefined ? 0 : now - behindSince,
+        ageMs: now - writtenAt,
+      })),
+      rpcbind: registration,
+      forwarded,
+      udpDrops,
+      loopDelay: this.#loopDelay.spread(),
+    };
+  }
+}
