@@ -341,9 +341,21 @@ const exported = exportedTable
     commandStdin: command_stdin,
   }));
 
+type Exported = z.output<typeof exported>;
+
+/** Who says neither maps nor look-ups gets the live map; who asks for look-ups alone gets no file beside them. */
+function withMaps<Table extends { exports?: Exported[] | undefined; lookups: readonly unknown[] }>(
+  config: Table,
+  stateDirectory: string,
+) {
+  const live = { format: 'lmdb', path: `${stateDirectory}/relay.lmdb` };
+  const { exports = config.lookups.length > 0 ? [] : [exported.parse(live)] } = config;
+  return { ...config, exports };
+}
+
 /** The schema, with the directory that state goes to when a path is not given. */
 export function configSchema(stateDirectory: string) {
-  return z.strictObject({
+  const schema = z.strictObject({
     rpc: rpc.prefault({}),
     reporters: z
       .strictObject({
@@ -368,7 +380,7 @@ export function configSchema(stateDirectory: string) {
       .refine((list) => new Set(list.map((one) => normalize(one.path))).size === list.length, {
         message: 'two exports with one path',
       })
-      .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
+      .optional(),
     lookups: z.array(lookedUp).max(8).refine(areApart, { message: 'one place twice' }).default([]),
     http: z
       .strictObject({
@@ -378,6 +390,7 @@ export function configSchema(stateDirectory: string) {
       .prefault({}),
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
+  return schema.transform((config) => withMaps(config, stateDirectory));
 }
 
 /** The whole configuration, checked and with every default filled in. Durations in milliseconds. */

@@ -260,7 +260,10 @@ export class Daemon {
       (section) => !isDeepStrictEqual(running[section], config[section]),
     );
     this.#config = { ...running, reporters: config.reporters, log: config.log };
-    log.info('reloaded: reporters and log level', restart.length > 0 ? { needRestart: restart } : {});
+    const event = 'reloaded: reporters and log level';
+    if (restart.length > 0)
+      log.warn(event, { needRestart: restart, cure: 'what has changed elsewhere holds from the next start' });
+    else log.info(event);
   }
 
   /** Asks our own NULL procedure through a real door; rejects when it is not answered. */

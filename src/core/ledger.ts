@@ -35,7 +35,7 @@ import { isNetwork, type Permission, type Subject } from './subject.js';
  */
 export type Verdict =
   | { readonly verdict: 'permitted'; readonly expiresAt: number }
-  | { readonly verdict: 'not'; readonly endedAt?: number }
+  | { readonly verdict: 'not'; readonly endedAt?: number; readonly never?: true }
   | { readonly verdict: 'unknown' };
 
 /** What the ledger says to a report. */
@@ -107,6 +107,7 @@ interface Waiting {
 }
 
 const NOT_PERMITTED: Verdict = { verdict: 'not' };
+const NEVER: Verdict = { verdict: 'not', never: true };
 const UNKNOWN: Verdict = { verdict: 'unknown' };
 const PERMITTED_FOREVER: Verdict = { verdict: 'permitted', expiresAt: FOREVER };
 
@@ -153,7 +154,7 @@ export class Ledger {
    */
   ask(client: ClientAddress): Verdict {
     const { never, site, coverage, store } = this.#options;
-    if (never.forbids(client)) return NOT_PERMITTED;
+    if (never.forbids(client)) return NEVER;
     if (site.holds(client)) return PERMITTED_FOREVER;
     const now = this.#time.now();
     const exact = this.#verdictOn(client, now);

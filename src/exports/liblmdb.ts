@@ -111,7 +111,8 @@ export function loadLibrary(file = FILE): Library {
     return library;
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
-    const cure = 'install the Debian package liblmdb0 (postfix-lmdb depends on it)';
+    const cure =
+      'install the Debian package liblmdb0 (postfix-lmdb depends on it), or say exports = [] if nothing reads such a map';
     throw new Fault('LIBRARY', `lmdb maps need ${file}: ${cure}: ${reasonOf(thrown)}`, thrown);
   }
 }

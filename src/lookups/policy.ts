@@ -59,7 +59,8 @@ export class Policy implements Service<PolicyRequest> {
         return HIT;
       case 'not':
         counters.add('lookup.policy.miss');
-        return this.#refuse(client, verdict.endedAt);
+        // No advice to log in for whom a login does not help.
+        return verdict.never === true ? MISS : this.#refuse(client, verdict.endedAt);
       case 'unknown':
         counters.add('lookup.policy.unknown');
         return UNKNOWN;

@@ -41,6 +41,14 @@ test('nothing given: every default', () => {
   expect(parse('').reporters.allow).toBeUndefined();
 });
 
+test('look-ups without any export: no map, unless one is asked for', () => {
+  const lookups = '[[lookups]]\nkind = "socketmap"\nlisten = ["127.0.0.1:4799"]\n';
+  expect(parse(lookups).exports).toEqual([]);
+  expect(parse('exports = []').exports).toEqual([]);
+  const map = '[[exports]]\nformat = "list"\npath = "/m/relay.list"\n';
+  expect(parse(lookups + map).exports.map(({ path: file }) => file)).toEqual(['/m/relay.list']);
+});
+
 const readme = readFileSync(path.resolve(import.meta.dirname, '../../README.md'), 'utf8');
 const examples = [...readme.matchAll(/```toml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
 

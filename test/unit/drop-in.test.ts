@@ -35,7 +35,8 @@ describe('without a configuration', () => {
         mode: 0o644,
       }),
     ]);
-    expect(reporters).toEqual({ allow_file: '/etc/mail/dracd.allow' });
+    expect(reporters).toMatchObject({ allow_file: '/etc/mail/dracd.allow' });
+    expect(reporters.allow).toBeUndefined();
     expect(store.directory).toBe('/var/lib/rpc-dracd/journal');
     expect(grants.lifetime).toBe(30 * 60_000);
   });

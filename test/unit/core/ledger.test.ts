@@ -603,8 +603,8 @@ describe("the site's own networks", () => {
     const world = new World(100, 0, site);
     expect(world.ledger.ask(at('203.0.113.7'))).toEqual({ verdict: 'permitted', expiresAt: FOREVER });
     expect(world.ledger.ask(at('198.51.101.7')).verdict).toBe('permitted');
-    expect(world.ledger.ask(at('198.51.100.7')).verdict).toBe('not');
-    expect(world.ledger.ask(at('192.0.2.77')).verdict).toBe('not');
+    expect(world.ledger.ask(at('198.51.100.7'))).toEqual({ verdict: 'not', never: true });
+    expect(world.ledger.ask(at('192.0.2.77'))).toEqual({ verdict: 'not' });
     expect([...world.ledger.permissions()].map(({ client }) => client)).toEqual([
       '198.51.101.0/24',
       '203.0.113.0/24',

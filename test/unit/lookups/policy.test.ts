@@ -62,6 +62,12 @@ describe('on_miss = "explain"', () => {
     );
   });
 
+  test('one who may never relay is given no advice: a login would not help', () => {
+    const { ask, permits } = world(explain);
+    permits.say('192.0.2.8', { verdict: 'not', never: true });
+    expect(ask('192.0.2.8')).toBe('action=DUNNO\n\n');
+  });
+
   test('a hit and what cannot be said are as ever', () => {
     expect(world(explain).ask('192.0.2.7')).toBe('action=OK\n\n');
     expect(world(explain).ask('192.0.2.9')).toMatch(/^action=DEFER_IF_REJECT /);
