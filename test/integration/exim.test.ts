@@ -161,6 +161,11 @@ describe('with long grants', () => {
       await report('2001:db8:7::50');
     }, 60_000);
 
+    afterAll(async () => {
+      await daemon.stop();
+      daemon = await exim.dracd(`${LONG_S}s`);
+    }, 60_000);
+
     const rows: [string, number][] = [
       ['203.0.113.50', 250],
       ['203.0.113.51', 250],
