@@ -14,9 +14,9 @@ import { FOREIGN_RECIPIENT, LOCAL_RECIPIENT, Postfix, relayRestrictions } from '
 import { type Ended, MAIN, mustRun, newDirectory, pause, run, until } from '../support/processes.js';
 import { SUCCESS, UdpClient } from '../support/rpc-client.js';
 
-const LEASE_MS = 10_000;
+const LEASE_MS = 16_000;
 /** The second client is granted so many leases after the first. */
-const LATER = 0.6;
+const LATER = 0.7;
 const FIRST = '192.0.2.1';
 const SECOND = '192.0.2.22';
 const INVENTED = '198.51.100.66';
