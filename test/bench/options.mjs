@@ -25,7 +25,7 @@ const HELP = `usage: npm run bench -- [--quick] [--only NAME]... [--seconds N] [
 ${names.map((name) => `                 ${name.padEnd(12)} ${parts[name]}`).join('\n')}
   --seconds N  length of one run (default ${FULL.seconds}, quick ${QUICK.seconds})
   --rounds N   runs of each server in each shape (default ${FULL.rounds}, quick ${QUICK.rounds})
-  --quick      all of it within a minute: less exact, and a quarter of the grants where it says 1 M
+  --quick      all of it within two minutes: less exact, and a quarter of the grants where it says 1 M
   --json       no tables, only the line of JSON
 `;
 

@@ -6,7 +6,8 @@
  * since the last. Each PERIOD_MS a line of JSON with the worst of it is appended to FILE; all in milliseconds,
  * `at` by the wall clock.
  *
- * The timer itself costs a percent or two of a core, and delays nothing by more than microseconds.
+ * The kernel counts a running thread's work at its ticks, so that this is exact to some milliseconds only. The
+ * timer itself costs a percent or two of a core, and delays nothing by more than microseconds.
  */
 import { appendFile, openSync, readSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
