@@ -13,7 +13,7 @@ import type { Permission } from './core/subject.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
-import { type GrantRules, grantRules } from './grant-rules.js';
+import { type GrantRules, grantRules, setHosts } from './grant-rules.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
@@ -224,12 +224,7 @@ export class Daemon {
   #readReporters(config: Config): void {
     this.#rules.reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
     this.#names.replace(config.reporters.names);
-    this.#setHosts();
-  }
-
-  /** The hosts that are never granted. */
-  #setHosts(): void {
-    this.#rules.never.setHosts([...this.#host.list(), ...this.#rules.reporters.singleHosts()]);
+    setHosts(this.#rules, this.#host.list());
   }
 
   #hostChanged(): void {
@@ -237,7 +232,7 @@ export class Daemon {
       this.#readReporters(this.#config);
     } catch (error) {
       this.#options.log.error('reporters: kept as they were', { error: String(error) });
-      this.#setHosts();
+      setHosts(this.#rules, this.#host.list());
     }
   }
 

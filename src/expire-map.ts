@@ -26,7 +26,7 @@ import type { Permission } from './core/subject.js';
 import type { LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
-import { grantRules } from './grant-rules.js';
+import { grantRules, setHosts } from './grant-rules.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
@@ -67,7 +67,7 @@ function ledgerOf(
     mistake = toFault(thrown, 'CONFIG');
   }
   rules.reporters.replace(reporters);
-  rules.never.setHosts([...own, ...rules.reporters.singleHosts()]);
+  setHosts(rules, own);
   const down = 'no daemon runs';
   const ledger = new Ledger({
     store: {

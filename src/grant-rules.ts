@@ -5,6 +5,7 @@
  * both show the same clients. Reporters and the host's addresses are told to them by their owner, as they change.
  */
 import type { Config } from './config.js';
+import type { ClientAddress } from './core/address.js';
 import { Coverage } from './core/coverage.js';
 import { NeverGranted } from './core/never.js';
 import { Reporters } from './core/reporters.js';
@@ -31,4 +32,9 @@ export function grantRules({ grants }: Config): GrantRules {
     site,
   });
   return { reporters, never, site, coverage };
+}
+
+/** Tells the rules which single hosts are never granted: the host's own addresses, and the reporters that are known now. */
+export function setHosts({ never, reporters }: GrantRules, own: readonly ClientAddress[]): void {
+  never.setHosts([...own, ...reporters.singleHosts()]);
 }

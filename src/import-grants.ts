@@ -14,8 +14,8 @@ import { type ClientAddress, parseAddress } from './core/address.js';
 import { Fault } from './core/fault.js';
 import type { Grant } from './core/grant.js';
 import { MAX_GROUP } from './core/ledger.js';
-import { NeverGranted } from './core/never.js';
-import { Reporters } from './core/reporters.js';
+import type { NeverGranted } from './core/never.js';
+import { grantRules, setHosts } from './grant-rules.js';
 import { readDatabase } from './import/database.js';
 import type { OldRecord } from './import/record.js';
 import { HostAddresses } from './intake/host-addresses.js';
@@ -39,13 +39,12 @@ const REPORTER = parseAddress('127.0.0.1') as ClientAddress;
 
 /** Whom the daemon would refuse. */
 function neverGranted(config: Config): NeverGranted {
-  const host = new HostAddresses().list();
-  const reporters = new Reporters();
+  const own = new HostAddresses().list();
+  const rules = grantRules(config);
   // What is wrong with the list is told by the daemon when it starts.
-  reporters.replace(readReporters(config.reporters, host, silentLog));
-  const never = new NeverGranted({ networks: config.grants.never });
-  never.setHosts([...host, ...reporters.singleHosts()]);
-  return never;
+  rules.reporters.replace(readReporters(config.reporters, own, silentLog));
+  setHosts(rules, own);
+  return rules.never;
 }
 
 /** Chooses what is taken over, and counts what is not. */

@@ -36,8 +36,8 @@ export function clientAddress(number: number, family: 'v4' | 'v6'): string {
 
 const INSTALL = `
 for directory in etc var; do
-  mkdir -p /run/overlay/$directory /run/work/$directory
-  mount -t overlay overlay -o "lowerdir=$1/$directory:/$directory,upperdir=/run/overlay/$directory,workdir=/run/work/$directory" /$directory
+  mkdir -p /run/overlay/$directory /run/copying/$directory
+  mount -t overlay overlay -o "lowerdir=$1/$directory:/$directory,upperdir=/run/overlay/$directory,workdir=/run/copying/$directory" /$directory
 done
 mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
 useradd --system --no-create-home --home-dir /var/spool/exim4 Debian-exim
