@@ -55,7 +55,7 @@ function parseArguments(): Options {
     )
     .option('--check-config', 'check the configuration, say what is wrong, and end', false)
     .option('--expire-map', 'take what is over out of the maps, if no daemon runs, and end', false)
-    .option('-i, --init', 'forget all grants at the start', false)
+    .option('-i, --init', 'forget all grants at the start (not what operators have pinned or denied)', false)
     .option('-e, --expire <MINUTES>', 'lifetime of a grant, instead of the configured one', minutes)
     .version(`dracd ${version()}`)
     .addHelpText(
@@ -110,9 +110,9 @@ function feedWatchdog(daemon: Daemon, environment: NotifyEnvironment, log: Logge
   });
 }
 
-function reload(daemon: Daemon, options: Options, log: Logger): void {
+function reload(daemon: Daemon, log: Logger): void {
   try {
-    daemon.reload(loadConfig(options));
+    daemon.reload();
   } catch (error) {
     log.error('reload refused: everything stays as it was', { error: reasonOf(error) });
   }
@@ -134,12 +134,16 @@ async function serve(options: Options): Promise<void> {
     log,
     forgetAll: options.init,
     version: version(),
+    reread: () => loadConfig(options),
+    shutdown: (why) => {
+      stop(why);
+    },
   });
   let stopping = false;
-  const stop = (signal: string): void => {
+  const stop = (why: string): void => {
     if (stopping) return;
     stopping = true;
-    log.info('stopping', { signal });
+    log.info('stopping', { signal: why });
     void notify(environment, 'STOPPING=1');
     void daemon.stop().then(() => {
       log.info('stopped');
@@ -147,7 +151,7 @@ async function serve(options: Options): Promise<void> {
     });
   };
   const hangUp = (): void => {
-    reload(daemon, options, log);
+    reload(daemon, log);
   };
   for (const signal of SIGNALS) process.off(signal, remember);
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
