@@ -8,7 +8,7 @@ import type { Config } from './config-schema.js';
 import { IPV4_BYTES } from './core/address.js';
 import { WIDE_IPV6 } from './core/coverage.js';
 import { type Network, parseNetwork, without } from './core/network.js';
-import { subjectOf } from './core/subject.js';
+import { type Subject, subjectOf } from './core/subject.js';
 import type { LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 
@@ -50,14 +50,26 @@ function networksToSay({ grants }: Config): { key: string; network: Network }[] 
   ];
 }
 
+function isSaid(table: Config['exports'][number], subject: Subject): boolean {
+  const format: LiveMapFormat = formats[table.format];
+  // tcpserver, which has a wording of its own, knows no IPv6 at all.
+  return (format.dialects?.length === 0 && subject.includes(':')) || format.says(subject, table.dialects);
+}
+
+/** In words, which map has no words for a subject that an operator wants to let relay; undefined when all have. */
+export function unsaidIn({ exports: tables }: Config, subject: Subject): string | undefined {
+  const table = tables.find((one) => !isSaid(one, subject));
+  return (
+    table &&
+    `${subject} cannot be said in the map ${table.path}: its readers would refuse whom the others let relay. ` +
+      'Let that mail server ask a socketmap instead, or name a network that it has words for'
+  );
+}
+
 function unsaidNetworks(config: Config): Conflict[] {
   const networks = networksToSay(config);
   return config.exports.flatMap((table, index) => {
-    const format: LiveMapFormat = formats[table.format];
-    // tcpserver, which has a wording of its own, knows no IPv6 at all.
-    const isSaid = (network: Network): boolean =>
-      (format.dialects?.length === 0 && !isIpv4(network)) || format.says(subjectOf(network), table.dialects);
-    const unsaid = networks.find(({ network }) => !isSaid(network));
+    const unsaid = networks.find(({ network }) => !isSaid(table, subjectOf(network)));
     if (unsaid === undefined) return [];
     const { key, network } = unsaid;
     const what = key === 'always' ? subjectOf(network) : 'IPv6 networks';

@@ -9,9 +9,11 @@
  * it; the others are written all the same.
  */
 import type { Config } from './config.js';
+import { Entries } from './core/entries.js';
 import { Fault, toFault } from './core/fault.js';
 import type { Grant } from './core/grant.js';
 import { Ledger } from './core/ledger.js';
+import type { LiveMap } from './core/outlets.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
 import { grantRules } from './grant-rules.js';
@@ -19,7 +21,8 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
-import { readJournal } from './store/journal.js';
+import { loadEntries } from './store/entries-file.js';
+import { readJournal } from './store/read-journal.js';
 
 export interface ExpireMapsOptions {
   readonly config: Config;
@@ -36,25 +39,44 @@ function ledgerOf({ config, clock, log }: ExpireMapsOptions, grants: readonly Gr
   rules.reporters.replace(readReporters(config.reporters, own, log));
   rules.never.setHosts([...own, ...rules.reporters.singleHosts()]);
   const down = 'no daemon runs';
+  const map: LiveMap = {
+    apply: (_, done) => {
+      done();
+    },
+    renew: (done) => {
+      done();
+    },
+  };
   const ledger = new Ledger({
     store: {
       commit: (_, done) => {
         done(new Fault('STORE', down));
       },
+      revoke: (_, done) => {
+        done(new Fault('STORE', down));
+      },
       degraded: down,
     },
-    map: {
-      apply: (_, done) => {
-        done();
-      },
-    },
+    map,
     clock,
     ...rules,
     alarms: { full: nothing, roomAgain: nothing, clockJumped: nothing },
+    observer: { listens: false, leased: nothing, ended: nothing },
     lifetimeMs: config.grants.lifetime,
     max: config.grants.max,
     pastMs: 0,
   });
+  const entries = new Entries({
+    standing: rules.standing,
+    decision: ledger.decision,
+    time: ledger.leases.time,
+    map,
+    revoke: (_, done) => {
+      done(0);
+    },
+    onOver: nothing,
+  });
+  entries.restore(loadEntries(config.store.directory));
   ledger.restore(grants);
   return ledger;
 }
@@ -71,9 +93,10 @@ export async function expireMaps({ config, clock, log }: ExpireMapsOptions): Pro
     throw error;
   }
   const { release } = held;
-  const ledger = ledgerOf({ config, clock, log }, held.grants);
   const faults: Fault[] = [];
+  let ledger: Ledger;
   try {
+    ledger = ledgerOf({ config, clock, log }, held.grants);
     for (const { format, ...rest } of config.exports) {
       const options = { ...rest, clock, log, snapshot: () => ledger.permissions() };
       const map = exclusive(formats[format].create(options), options);

@@ -49,6 +49,7 @@ export interface Change {
 
 /** Which rows; all that are given must fit. */
 export interface Filter {
+  /** Rows that have an address in common with it. */
   readonly within?: Subject | undefined;
   readonly reporter?: ClientAddress | undefined;
   readonly user?: string | undefined;
@@ -118,8 +119,11 @@ export interface Operations {
     by: { readonly author: string; readonly reason: string },
   ): Promise<boolean>;
   explain(client: ClientAddress): Explanation;
-  /** Operators' entries first, then leases; safe to step through while things change. */
-  rows(filter: Filter): Iterable<Row>;
+  /**
+   * Operators' entries first, then leases; safe to step through while things change. undefined stands for
+   * nothing: many rows have been looked at and did not fit, so let other work run before you go on.
+   */
+  rows(filter: Filter): Iterable<Row | undefined>;
   /** Changes after `position`, those still remembered first. Answers undefined when some are not: the watcher must list anew. */
   watch(position: number | undefined, tell: (change: Change) => void): Watching | undefined;
   /** Which run of changes positions belong to. */

@@ -5,7 +5,7 @@
  * address sends it under another. In an access network a /64 is one household; in a hosting range it may be
  * a thousand customers. Hence: exact unless the administrator says otherwise, and exact again where
  *
- *   - a listed hosting range, a network that is never granted, one of the host's own addresses, a reporter or
+ *   - a listed hosting range, what is never granted or denied, one of the host's own addresses, a reporter or
  *     a site network lies in what would be covered: whoever is there would relay too;
  *   - the address carries an IPv4 address that the rest of its network does not share (NAT64, Teredo);
  *   - the network cannot be told from others in an indexed table: zero groups in its middle, which Postfix's
@@ -13,11 +13,11 @@
  *
  * What a lease covers may change with the host's addresses: look-ups ask for the address and for what is around it.
  */
-import { addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
-import { anyContains, type Network, networkOf, overlaps } from './network.js';
+import { addressFromBytes, addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
+import { anyContains, isWithin, type Network, networkOf, overlaps } from './network.js';
 import { carriesOthers, type NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
-import type { SiteNetworks } from './site.js';
+import type { Standing } from './standing.js';
 import { type Subject, subjectOf } from './subject.js';
 
 /** How much a lease covers when it covers more than the address. */
@@ -35,7 +35,7 @@ export interface CoverageOptions {
   readonly hosting: readonly Network[];
   readonly never: NeverGranted;
   readonly reporters: Reporters;
-  readonly site: SiteNetworks;
+  readonly standing: Standing;
 }
 
 /** Whether zero groups stand before the last one that is not zero. */
@@ -74,6 +74,12 @@ export class Coverage {
     return network && subjectOf(network);
   }
 
+  /** Likewise, what may have covered all of a network. */
+  aroundNetwork(network: Network): Subject | undefined {
+    const around = this.#around(addressFromBytes(network.base));
+    return around !== undefined && isWithin(network, around) ? subjectOf(around) : undefined;
+  }
+
   #around(client: ClientAddress): Network | undefined {
     if (this.#alwaysExact) return undefined;
     const bytes = addressToBytes(client);
@@ -85,14 +91,14 @@ export class Coverage {
   }
 
   #mustBeExact(network: Network, client: Uint8Array): boolean {
-    const { hosting, never, reporters, site } = this.#options;
+    const { hosting, never, reporters, standing } = this.#options;
     if (network.base.length !== IPV4_BYTES && (carriesOthers(client) || hidesZeros(network.base)))
       return true;
     return (
       hosting.some((other) => overlaps(network, other)) ||
       never.touches(network) ||
       reporters.touch(network) ||
-      site.touches(network)
+      standing.touches(network)
     );
   }
 }

@@ -14,7 +14,7 @@
  */
 import path from 'node:path';
 import { Fault, toFault } from '../core/fault.js';
-import type { MapChange } from '../core/ledger.js';
+import type { MapChange } from '../core/outlets.js';
 import type { Timer } from '../runtime/clock.js';
 import { Command } from './command.js';
 import { containers, type ContainerName } from './containers.js';
@@ -97,6 +97,14 @@ export class Publisher implements OpenLiveMap {
       this.#schedule();
     }
     done();
+  }
+
+  renew(done: (fault?: Fault) => void): void {
+    if (this.#state === 'open') {
+      this.#stale = true;
+      this.#schedule();
+    }
+    done(this.#state === 'open' ? undefined : new Fault('MAP', `map ${this.#options.path} is closed`));
   }
 
   tick(): void {

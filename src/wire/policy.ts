@@ -111,7 +111,11 @@ export class PolicyReader {
   /** The name that ends here when it was asked for, '' otherwise. No text is made of the others. */
   #wantedName(chunk: Uint8Array, at: number, end: number): string {
     for (const name of this.#wanted) {
-      if (name.length === this.#nameBytes && name.startsWith(this.#held) && endsWith(name, chunk, { at, end }))
+      if (
+        name.length === this.#nameBytes &&
+        name.startsWith(this.#held) &&
+        endsWith(name, chunk, { at, end })
+      )
         return name;
     }
     return '';

@@ -7,7 +7,7 @@ import { importGrants } from '../../src/import-grants.js';
 import type { Log, LogFields } from '../../src/runtime/log.js';
 import { silentLog } from '../../src/runtime/log.js';
 import { lockDirectory, prepareDirectory } from '../../src/store/directory.js';
-import { readJournal } from '../../src/store/journal.js';
+import { readJournal } from '../../src/store/read-journal.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { OriginalDatabase } from '../support/original-database.js';
 import { newDirectory } from '../support/processes.js';

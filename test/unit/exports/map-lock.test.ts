@@ -12,6 +12,7 @@ function paper(openFails = false): OpenLiveMap & { isOpen: boolean } {
     isOpen: false,
     degraded: undefined,
     apply: () => undefined,
+    renew: () => undefined,
     tick: () => undefined,
     open: () => {
       if (openFails) return Promise.reject(new Error('no'));

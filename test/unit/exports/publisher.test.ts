@@ -41,6 +41,20 @@ test('many changes in an interval are one publication, when the interval is over
   expect(bench.published).toBe(1);
 });
 
+test('renewed, it answers at once and is published within its interval', async () => {
+  const { bench, clock } = await opened();
+  const told: unknown[] = [];
+  bench.live.set('192.0.2.1', grant('192.0.2.1'));
+  bench.map.renew((fault) => told.push(fault));
+  expect([told, bench.published]).toEqual([[undefined], 0]);
+  clock.advance(1_000);
+  await publications(bench, 1);
+  expect(text(bench)).toBe('192.0.2.1\n');
+  await bench.map.close();
+  bench.map.renew((fault) => told.push(fault));
+  expect(told[1]).toMatchObject({ code: 'MAP' });
+});
+
 test('after a quiet time a change is published at once', async () => {
   const { bench, clock } = await opened();
   clock.advance(1_000);

@@ -6,10 +6,12 @@ import path from 'node:path';
 import type { ClientAddress } from '../../../src/core/address.js';
 import type { Fault } from '../../../src/core/fault.js';
 import type { Grant } from '../../../src/core/grant.js';
+import type { Subject } from '../../../src/core/subject.js';
 import type { Log } from '../../../src/runtime/log.js';
 import { GroupEncoder, encodeHeader } from '../../../src/store/frame.js';
 import type { JournalOptions } from '../../../src/store/journal.js';
-import { Journal, readJournal } from '../../../src/store/journal.js';
+import { Journal } from '../../../src/store/journal.js';
+import { readJournal } from '../../../src/store/read-journal.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import type { Said } from '../../support/live-map.js';
 import { recordingLog } from '../../support/live-map.js';
@@ -26,6 +28,15 @@ export function grantOf(client: string, expiresAt: number, reporter = REPORTER):
 export function encoded(grants: readonly Grant[]): Buffer {
   const encoder = new GroupEncoder();
   encoder.encode(grants);
+  return Buffer.from(encoder.bytes.subarray(0, encoder.length));
+}
+
+/** A group of revocations as it stands on the disk. */
+export function encodedRevocations(...subjects: string[]): Buffer {
+  const encoder = new GroupEncoder();
+  encoder.encodeRevocations(
+    subjects.map((subject) => ({ subject: subject as Subject, at: 1_780_000_000_123 })),
+  );
   return Buffer.from(encoder.bytes.subarray(0, encoder.length));
 }
 
@@ -81,6 +92,17 @@ export class JournalBench {
   commit(...grants: Grant[]): Promise<Fault | undefined> {
     return new Promise((resolve) => {
       this.journal.commit(grants, resolve);
+    });
+  }
+
+  /** Likewise, when these networks are revoked. */
+  revoke(...subjects: string[]): Promise<Fault | undefined> {
+    const at = this.clock.wall();
+    return new Promise((resolve) => {
+      this.journal.revoke(
+        subjects.map((subject) => ({ subject: subject as Subject, at })),
+        resolve,
+      );
     });
   }
 
