@@ -70,7 +70,7 @@ export function parseArguments(argv: readonly string[]): Options {
       '--import <FILE>',
       'take over the live grants of an original database, if no daemon runs, and end',
     )
-    .option('-i, --init', 'forget all grants at the start', false)
+    .option('-i, --init', 'forget all grants at the start (not what operators have pinned or denied)', false)
     .option('-e, --expire <MINUTES>', 'lifetime of a grant, instead of the configured one', minutes)
     .version(`dracd ${version()}`)
     .addHelpText('after', HELP)

@@ -8,7 +8,7 @@ import type { Config } from './config-schema.js';
 import { IPV4_BYTES } from './core/address.js';
 import { WIDE_IPV6 } from './core/coverage.js';
 import { type Network, parseNetwork, without } from './core/network.js';
-import { subjectOf } from './core/subject.js';
+import { type Subject, subjectOf } from './core/subject.js';
 import type { LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 
@@ -66,15 +66,30 @@ function unsaid({ key, network, listed }: Asked): string {
   return listed ? `has no words for ${text}` : `has no words for ${text}, a part that grants.never leaves`;
 }
 
+/** How many keys a map needs for a subject; undefined when it has no words for it. */
+function keysIn(table: Config['exports'][number], subject: Subject): number | undefined {
+  const format: LiveMapFormat = formats[table.format];
+  // tcpserver, which has a wording of its own, knows no IPv6 at all.
+  if (format.dialects?.length === 0 && subject.includes(':')) return 0;
+  return format.keysFor(subject, table.dialects);
+}
+
+/** In words, which map has no words for a subject that an operator wants to let relay; undefined when all have. */
+export function unsaidIn({ exports: tables }: Config, subject: Subject): string | undefined {
+  const table = tables.find((one) => keysIn(one, subject) === undefined);
+  return (
+    table &&
+    `${subject} cannot be said in the map ${table.path}: its readers would refuse whom the others let relay. ` +
+      'Let that mail server ask a socketmap instead, or name a network that it has words for'
+  );
+}
+
 function unsaidNetworks(config: Config): Conflict[] {
   const networks = networksToSay(config);
   return config.exports.flatMap((table, index) => {
-    const format: LiveMapFormat = formats[table.format];
     let keys = 0;
     for (const asked of networks) {
-      // tcpserver, which has a wording of its own, knows no IPv6 at all.
-      if (format.dialects?.length === 0 && !isIpv4(asked.network)) continue;
-      const more = format.keysFor(subjectOf(asked.network), table.dialects);
+      const more = keysIn(table, subjectOf(asked.network));
       keys += more ?? 0;
       if (more !== undefined && keys <= MAX_KEYS) continue;
       const what = more === undefined ? unsaid(asked) : `needs more than ${MAX_KEYS} keys for the networks`;

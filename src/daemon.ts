@@ -5,11 +5,19 @@
  * that fails undoes what it had started. What is said to systemd, to a terminal and to the process
  * is main's business.
  */
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { Operations } from './admin/operations.js';
+import { Changes } from './changes.js';
 import type { Config } from './config.js';
+import { Entries } from './core/entries.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
 import { ReporterNames } from './core/reporter-names.js';
+import type { OperatorEntry } from './core/operator-entry.js';
+import { reasonOf } from './core/fault.js';
+import type { Network } from './core/network.js';
 import type { Permission } from './core/subject.js';
+import { EntryBook } from './entry-book.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
@@ -18,6 +26,9 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
 import { lookups } from './lookups/lookups.js';
+import { operate, type Parts } from './operate.js';
+import type { Reloaded } from './operations.js';
+import { compareConfigs } from './reload.js';
 import { ReportClient } from './report/client.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
@@ -25,15 +36,20 @@ import { Counters } from './runtime/counters.js';
 import { Lifecycle } from './runtime/lifecycle.js';
 import type { Logger } from './runtime/log.js';
 import { StatusDoor, type StatusDoorOptions } from './status-door.js';
+import { EntriesFile, loadEntries } from './store/entries-file.js';
 import { Journal } from './store/journal.js';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Forget every grant of earlier runs. */
+  /** Forget every grant of earlier runs; what operators have pinned and denied stays. */
   readonly forgetAll: boolean;
   readonly version: string;
+  /** Reads the configuration anew. Throws Fault CONFIG. */
+  readonly reread: () => Config;
+  /** Ends the process as SIGTERM does. */
+  readonly shutdown: (why: string) => void;
 }
 
 const SWEEP_INTERVAL_MS = 250;
@@ -61,6 +77,8 @@ export class Daemon {
     isOwn: (address) => this.#host.has(address),
   });
   #config: Config;
+  #reporterNetworks: readonly Network[] = [];
+  #operations: Operations | undefined;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
   readonly #startedAt: number;
@@ -101,41 +119,40 @@ export class Daemon {
       log,
     });
     this.#lifecycle.onStop('journal', () => journal.close());
+    const stored = loadEntries(config.store.directory);
 
-    const snapshot = (): Iterable<Permission> => ledger.permissions();
-    const maps = new LiveMaps(
-      config.exports.map(({ format, ...rest }) =>
-        exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
-      ),
-    );
-    const ledger = new Ledger({
-      store: journal,
-      map: maps,
-      clock,
-      ...this.#rules,
-      alarms: this.#alarms(),
-      lifetimeMs: config.grants.lifetime,
-      max: config.grants.max,
-      pastMs: rememberedMs(config),
-    });
+    const { book, changes, entries, ledger, maps } = this.#assemble(journal);
+    // Entries first: what is denied has no lease.
+    entries.restore(this.#options.forgetAll ? stored.filter(({ kind }) => kind !== 'grant') : stored);
+    if (this.#options.forgetAll) await this.#forgetGrants(book, stored);
     ledger.restore(grants);
 
     this.#lifecycle.onStop('maps', () => maps.close());
     await maps.open();
     this.#every(SWEEP_INTERVAL_MS, () => {
       ledger.sweep();
+      entries.sweep();
     });
     this.#every(TICK_INTERVAL_MS, () => {
       journal.tick();
       maps.tick();
     });
+    this.#operations = operate(
+      { ledger, journal, maps, changes, book },
+      {
+        ...this.#options,
+        rules: this.#rules,
+        counters: this.#counters,
+        reload: () => this.reload(),
+      },
+    );
 
     this.#host.onChange(() => {
       this.#hostChanged();
     });
     await this.#openLookups(ledger);
     const intake = await this.#openDoors(ledger);
-    await this.#openHttp({ journal, ledger, maps, intake });
+    await this.#openHttp({ journal, ledger, maps, changes, intake });
     const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
     log.info('ready', {
@@ -147,6 +164,70 @@ export class Daemon {
       grants: ledger.size,
       tookMs: Math.round(clock.mono() - began),
     });
+  }
+
+  /** The ledger between the journal and the maps, and what operators' entries are kept by. */
+  #assemble(journal: Journal): Omit<Parts, 'journal'> & { readonly entries: Entries } {
+    const { config, clock, log } = this.#options;
+    const snapshot = (): Iterable<Permission> => ledger.permissions();
+    const maps = new LiveMaps(
+      config.exports.map(({ format, ...rest }) =>
+        exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
+      ),
+    );
+    const changes = new Changes({ clock, epoch: randomUUID() });
+    const ledger: Ledger = new Ledger({
+      store: journal,
+      map: maps,
+      clock,
+      ...this.#rules,
+      alarms: this.#alarms(() => {
+        book.rewrite().catch((error: unknown) => {
+          log.error('entries: their ends could not be written anew', { error: reasonOf(error) });
+        });
+      }),
+      observer: changes,
+      lifetimeMs: config.grants.lifetime,
+      max: config.grants.max,
+      pastMs: rememberedMs(config),
+    });
+    const entries = this.#entries({ ledger, maps, changes });
+    const book = new EntryBook({
+      file: new EntriesFile(config.store.directory),
+      standing: this.#rules.standing,
+      entries,
+    });
+    this.#lifecycle.onStop('entries', () => book.idle());
+    return { book, changes, entries, ledger, maps };
+  }
+
+  #entries({ ledger, maps, changes }: Pick<Parts, 'ledger' | 'maps' | 'changes'>): Entries {
+    const { log } = this.#options;
+    return new Entries({
+      standing: this.#rules.standing,
+      decision: ledger.decision,
+      time: ledger.leases.time,
+      map: maps,
+      revoke: (selection, done) => {
+        ledger.revoke(selection, done);
+      },
+      onOver: (entry) => {
+        const { author, kind, reason, subject } = entry;
+        changes.entry(kind === 'grant' ? 'expired' : kind === 'pin' ? 'unpinned' : 'undenied', entry);
+        log.info('entry: over', { kind, subject, author, reason });
+      },
+    });
+  }
+
+  async #forgetGrants(book: EntryBook, stored: readonly OperatorEntry[]): Promise<void> {
+    // They would come back with the next start.
+    if (stored.some(({ kind }) => kind === 'grant')) await book.rewrite();
+  }
+
+  /** What operators see and do. Only of a daemon that has started. */
+  get operations(): Operations {
+    if (this.#operations === undefined) throw new Error('the daemon has not started');
+    return this.#operations;
   }
 
   async #openLookups(ledger: Ledger): Promise<void> {
@@ -186,7 +267,9 @@ export class Daemon {
     return intake;
   }
 
-  async #openHttp(parts: Pick<StatusDoorOptions, 'journal' | 'ledger' | 'maps' | 'intake'>): Promise<void> {
+  async #openHttp(
+    parts: Pick<StatusDoorOptions, 'journal' | 'ledger' | 'maps' | 'changes' | 'intake'>,
+  ): Promise<void> {
     const { config, clock, log, version } = this.#options;
     const place = config.http.listen;
     if (place === undefined) return;
@@ -203,7 +286,7 @@ export class Daemon {
     });
   }
 
-  #alarms(): LedgerAlarms {
+  #alarms(onJump: () => void): LedgerAlarms {
     const { log } = this.#options;
     return {
       full: (max) => {
@@ -217,12 +300,14 @@ export class Daemon {
       },
       clockJumped: (byMs) => {
         log.warn('the wall clock jumped; grants end by the monotonic clock', { byMs: Math.round(byMs) });
+        onJump();
       },
     };
   }
 
   #readReporters(config: Config): void {
-    this.#rules.reporters.replace(readReporters(config.reporters, this.#host.list(), this.#options.log));
+    this.#reporterNetworks = readReporters(config.reporters, this.#host.list(), this.#options.log);
+    this.#rules.reporters.replace(this.#reporterNetworks);
     this.#names.replace(config.reporters.names);
     setHosts(this.#rules, this.#host.list());
   }
@@ -245,20 +330,30 @@ export class Daemon {
       : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration, lookups };
   }
 
-  /** Takes over what can change while running: reporters and log level. Throws, and changes nothing, when it cannot. */
-  reload(config: Config): void {
-    const { log } = this.#options;
-    this.#readReporters(config);
-    log.setLevel(config.log.level);
+  /**
+   * Reads the configuration anew and takes over what can change while running: reporters and log level. Answers
+   * what has changed, and what needs a restart. Throws Fault CONFIG, and changes nothing, when it cannot.
+   */
+  reload(): Reloaded {
+    const { log, reread } = this.#options;
+    const next = reread();
     const running = this.#config;
-    const restart = (['rpc', 'grants', 'store', 'exports', 'lookups', 'http'] as const).filter(
-      (section) => !isDeepStrictEqual(running[section], config[section]),
-    );
-    this.#config = { ...running, reporters: config.reporters, log: config.log };
-    const event = 'reloaded: reporters and log level';
-    if (restart.length > 0)
-      log.warn(event, { needRestart: restart, cure: 'what has changed elsewhere holds from the next start' });
-    else log.info(event);
+    const listed = this.#reporterNetworks;
+    this.#readReporters(next);
+    log.setLevel(next.log.level);
+    const { changed, needsRestart } = compareConfigs(running, next);
+    this.#config = { ...running, reporters: next.reporters, log: next.log };
+    // The file may say something else although its name is the same.
+    const isFileNew =
+      !isDeepStrictEqual(listed, this.#reporterNetworks) &&
+      !changed.some((key) => key.startsWith('reporters.allow'));
+    const all = isFileNew ? [...changed, 'reporters.allow_file'] : changed;
+    if (needsRestart.length === 0) log.info('reloaded', { changed: all });
+    else {
+      const cure = 'what needs a restart holds from the next start';
+      log.warn('reloaded', { changed: all, needRestart: needsRestart, cure });
+    }
+    return { changed: all, needsRestart };
   }
 
   /** Asks our own NULL procedure through a real door; rejects when it is not answered. */

@@ -6,22 +6,27 @@
  * While a daemon runs (it holds the journal's lock) it does nothing.
  *
  * Promise: afterwards no map permits a client whose grant is over, or the exit status is not 0.
- *   - The journal cannot be read: no grant can be proven, and every map is emptied.
+ *   - The journal or what operators have pinned and denied cannot be read: nothing can be proven, and every map is
+ *     emptied.
  *   - A map cannot be written (its disk is full, its library missing): it is removed, for without a map mail
  *     servers put off or refuse and do not relay. One that also holds the site's own rules (tcprules)
  *     is left as it is: without it no mail would be taken at all.
  *   - Maps that the daemon last wrote and that the configuration does not name any more are looked after as well.
- *   - A grant that ends later than a lease from now was given before the clock was set back: it counts for nothing.
+ *   - A grant that ends later than a lease from now was given before the clock was set back: it counts for nothing, and
+ *     neither does what an operator let relay for a while before that.
  *
  * Errors: Fault STORE, MAP, LIBRARY, CONFIG. One of them keeps none of the other maps from being written.
  * Limits: what belongs to another user is not emptied: whoever runs it by hand may be the wrong one.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import type { Config } from './config.js';
+import { Entries } from './core/entries.js';
 import { Fault, toFault } from './core/fault.js';
 import { MAX_LIFETIME_MS, type Grant } from './core/grant.js';
 import { Ledger } from './core/ledger.js';
 import { type Network, parseNetwork } from './core/network.js';
+import type { OperatorEntry } from './core/operator-entry.js';
+import type { LiveMap } from './core/outlets.js';
 import type { Permission } from './core/subject.js';
 import type { LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
@@ -31,6 +36,7 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import type { Log } from './runtime/log.js';
+import { loadEntries } from './store/entries-file.js';
 import { readJournal } from './store/read-journal.js';
 
 /** By what a clock may be set back without a grant losing its meaning. */
@@ -55,7 +61,7 @@ const EVERYBODY = ['0.0.0.0/0', '::/0'].map(parseNetwork).filter((network) => ne
  */
 function ledgerOf(
   { config, clock, log }: ExpireMapsOptions,
-  grants: readonly Grant[],
+  { grants, made }: { readonly grants: readonly Grant[]; readonly made: readonly OperatorEntry[] },
 ): { readonly ledger: Ledger; readonly mistake?: Fault } {
   const rules = grantRules(config);
   const own = new HostAddresses().list();
@@ -69,25 +75,44 @@ function ledgerOf(
   rules.reporters.replace(reporters);
   setHosts(rules, own);
   const down = 'no daemon runs';
+  const map: LiveMap = {
+    apply: (_, done) => {
+      done();
+    },
+    renew: (done) => {
+      done();
+    },
+  };
   const ledger = new Ledger({
     store: {
       commit: (_, done) => {
         done(new Fault('STORE', down));
       },
+      revoke: (_, done) => {
+        done(new Fault('STORE', down));
+      },
       degraded: down,
     },
-    map: {
-      apply: (_, done) => {
-        done();
-      },
-    },
+    map,
     clock,
     ...rules,
     alarms: { full: nothing, roomAgain: nothing, clockJumped: nothing },
+    observer: { listens: false, leased: nothing, ended: nothing },
     lifetimeMs: config.grants.lifetime,
     max: config.grants.max,
     pastMs: 0,
   });
+  const entries = new Entries({
+    standing: rules.standing,
+    decision: ledger.decision,
+    time: ledger.leases.time,
+    map,
+    revoke: (_, done) => {
+      done(0);
+    },
+    onOver: nothing,
+  });
+  entries.restore(made);
   ledger.restore(grants);
   return mistake === undefined ? { ledger } : { ledger, mistake };
 }
@@ -97,24 +122,28 @@ interface Held {
   readonly permissions: () => Iterable<Permission>;
   readonly count: number;
   readonly release: () => void;
-  /** Why the journal could not be read. */
+  /** Why the store could not be read. */
   readonly fault?: Fault;
   /** Why it is not known who the reporters are. */
   readonly mistake?: Fault;
 }
 
-/** What the journal holds; nothing when a daemon has it. */
+/** What the store holds; nothing when a daemon has it. */
 function read(options: ExpireMapsOptions): Held | undefined {
   const { config, clock, log } = options;
+  let release = nothing;
   try {
-    const latest = clock.wall() + config.grants.lifetime + CLOCK_MARGIN_MS;
+    const now = clock.wall() + CLOCK_MARGIN_MS;
     const { directory } = config.store;
     // The longest lifetime there is, or ends that are too late would be made to look right.
-    const { grants, release } = readJournal({ directory, lifetimeMs: MAX_LIFETIME_MS, clock, log });
-    const { ledger, mistake } = ledgerOf(
-      options,
-      grants.filter(({ expiresAt }) => expiresAt <= latest),
-    );
+    const journal = readJournal({ directory, lifetimeMs: MAX_LIFETIME_MS, clock, log });
+    release = journal.release;
+    const { ledger, mistake } = ledgerOf(options, {
+      grants: journal.grants.filter(({ expiresAt }) => expiresAt <= now + config.grants.lifetime),
+      made: loadEntries(directory).filter(
+        ({ kind, createdAt, expiresAt }) => kind === 'deny' || expiresAt === undefined || createdAt <= now,
+      ),
+    });
     return {
       permissions: () => ledger.permissions(),
       count: ledger.size,
@@ -127,7 +156,7 @@ function read(options: ExpireMapsOptions): Held | undefined {
     log.error('journal: cannot be read: no grant can be proven, the maps are emptied', {
       reason: fault.message,
     });
-    return { permissions: () => [], count: 0, release: () => undefined, fault };
+    return { permissions: () => [], count: 0, release, fault };
   }
 }
 

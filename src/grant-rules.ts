@@ -9,19 +9,19 @@ import type { ClientAddress } from './core/address.js';
 import { Coverage } from './core/coverage.js';
 import { NeverGranted } from './core/never.js';
 import { Reporters } from './core/reporters.js';
-import { SiteNetworks } from './core/site.js';
+import { Standing } from './core/standing.js';
 
 export interface GrantRules {
   readonly reporters: Reporters;
   readonly never: NeverGranted;
-  readonly site: SiteNetworks;
+  readonly standing: Standing;
   readonly coverage: Coverage;
 }
 
 export function grantRules({ grants }: Config): GrantRules {
   const reporters = new Reporters();
   const never = new NeverGranted({ networks: grants.never });
-  const site = new SiteNetworks(grants.always, grants.never);
+  const standing = new Standing(grants.always, grants.never);
   const coverage = new Coverage({
     ipv6Prefix: grants.ipv6_prefix,
     ipv4Prefix: grants.ipv4_prefix,
@@ -29,9 +29,9 @@ export function grantRules({ grants }: Config): GrantRules {
     hosting: grants.hosting_networks,
     never,
     reporters,
-    site,
+    standing,
   });
-  return { reporters, never, site, coverage };
+  return { reporters, never, standing, coverage };
 }
 
 /** Tells the rules which single hosts are never granted: the host's own addresses, and the reporters that are known now. */

@@ -96,9 +96,9 @@ function feedWatchdog(daemon: Daemon, environment: NotifyEnvironment, log: Logge
   });
 }
 
-function reload(daemon: Daemon, wish: Wish, log: Logger): void {
+function reload(daemon: Daemon, log: Logger): void {
   try {
-    daemon.reload(loadConfig(wish));
+    daemon.reload();
   } catch (error) {
     log.error('reload refused: everything stays as it was', { error: reasonOf(error) });
   }
@@ -145,12 +145,16 @@ async function serve(wish: Wish): Promise<void> {
     log,
     forgetAll: wish.options.init,
     version: version(),
+    reread: () => loadConfig(wish),
+    shutdown: (why) => {
+      stop(why);
+    },
   });
   let stopping = false;
-  const stop = (signal: string): void => {
+  const stop = (why: string): void => {
     if (stopping) return;
     stopping = true;
-    log.info('stopping', { signal });
+    log.info('stopping', { signal: why });
     void notify(environment, 'STOPPING=1');
     void daemon.stop().then(() => {
       log.info('stopped');
@@ -158,7 +162,7 @@ async function serve(wish: Wish): Promise<void> {
     });
   };
   const hangUp = (): void => {
-    reload(daemon, wish, log);
+    reload(daemon, log);
   };
   for (const signal of SIGNALS) process.off(signal, remember);
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);

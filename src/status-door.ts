@@ -5,12 +5,13 @@
  * knows it.
  */
 import { isIP } from 'node:net';
+import type { Changes } from './changes.js';
 import type { Config } from './config.js';
 import type { Ledger } from './core/ledger.js';
 import type { LiveMaps } from './exports/live-maps.js';
 import { HttpListener } from './http/listener.js';
 import { type Routes, routes } from './http/routes.js';
-import type { RecentChange, Sample } from './http/sample.js';
+import { MAX_CHANGES, type Sample } from './http/sample.js';
 import type { RpcIntake } from './intake/rpc.js';
 import type { Clock, Timer } from './runtime/clock.js';
 import type { Counters } from './runtime/counters.js';
@@ -27,8 +28,7 @@ export interface StatusDoorOptions {
   readonly maps: Pick<LiveMaps, 'list'>;
   readonly intake: Pick<RpcIntake, 'registration' | 'forwarded' | 'udpDrops'>;
   readonly counters: Counters;
-  /** The last changes, the latest first, where they are kept. */
-  readonly changes?: () => readonly RecentChange[];
+  readonly changes: Pick<Changes, 'recent'>;
   readonly config: Config;
   readonly version: string;
   /** Wall clock, epoch milliseconds. */
@@ -52,7 +52,12 @@ export class StatusDoor {
     this.#options = options;
     this.#loopDelay = new LoopDelay(clock);
     this.#routes = routes({
-      source: { counters, sample: () => this.#sample(), ...(changes === undefined ? {} : { changes }) },
+      source: {
+        counters,
+        sample: () => this.#sample(),
+        changes: () =>
+          changes.recent(MAX_CHANGES).map(({ at, kind, row }) => ({ at, kind, subject: row.subject })),
+      },
       showAddresses: config.http.show_addresses,
       clock,
     });

@@ -5,7 +5,7 @@
  * address sends it under another. In an access network a /64 is one household; in a hosting range it may be
  * a thousand customers. Hence: exact unless the administrator says otherwise, and exact again where
  *
- *   - a listed hosting range, a network that is never granted, one of the host's own addresses, a reporter or
+ *   - a listed hosting range, what is never granted or denied, one of the host's own addresses, a reporter or
  *     a site network lies in what would be covered: whoever is there would relay too;
  *   - the address carries an IPv4 address that the rest of its network does not share (NAT64, Teredo);
  *   - the network cannot be told from others in an indexed table: zero groups in its middle, or nothing but
@@ -13,12 +13,12 @@
  *
  * What a lease covers may change with the host's addresses: look-ups ask for the address and for what is around it.
  */
-import { addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
-import { type Network, networkOf } from './network.js';
+import { addressFromBytes, addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
+import { isWithin, type Network, networkOf } from './network.js';
 import { NetworkSet } from './network-set.js';
 import { carriesOthers, type NeverGranted } from './never.js';
 import type { Reporters } from './reporters.js';
-import type { SiteNetworks } from './site.js';
+import type { Standing } from './standing.js';
 import { type Subject, subjectOf } from './subject.js';
 
 /** How much a lease covers when it covers more than the address. */
@@ -36,7 +36,7 @@ export interface CoverageOptions {
   readonly hosting: readonly Network[];
   readonly never: NeverGranted;
   readonly reporters: Reporters;
-  readonly site: SiteNetworks;
+  readonly standing: Standing;
 }
 
 /** So many zero groups at the end of a /64 an indexed table can tell from fewer. */
@@ -82,6 +82,12 @@ export class Coverage {
     return network && subjectOf(network);
   }
 
+  /** Likewise, what may have covered all of a network. */
+  aroundNetwork(network: Network): Subject | undefined {
+    const around = this.#around(addressFromBytes(network.base));
+    return around !== undefined && isWithin(network, around) ? subjectOf(around) : undefined;
+  }
+
   #around(client: ClientAddress): Network | undefined {
     if (this.#alwaysExact) return undefined;
     const bytes = addressToBytes(client);
@@ -93,14 +99,14 @@ export class Coverage {
   }
 
   #mustBeExact(network: Network, client: Uint8Array): boolean {
-    const { never, reporters, site } = this.#options;
+    const { never, reporters, standing } = this.#options;
     if (network.base.length !== IPV4_BYTES && (carriesOthers(client) || hidesZeros(network.base)))
       return true;
     return (
       this.#hosting.touches(network) ||
       never.touches(network) ||
       reporters.touch(network) ||
-      site.touches(network)
+      standing.touches(network)
     );
   }
 }

@@ -8,6 +8,10 @@
 /** Every code a Fault can carry, with whether the same request may succeed later. */
 export const faultCodes = {
   CONFIG: { temporary: false },
+  /** An operator's wish that can never be granted. */
+  REFUSED: { temporary: false },
+  /** There is no room for more of what is asked for. */
+  FULL: { temporary: true },
   LOCKED: { temporary: false },
   IMPORT: { temporary: false },
   STORE: { temporary: true },

@@ -9,7 +9,8 @@
  * for. Nothing is moved as a whole when the table grows or shrinks, which would hold up the event loop for
  * tens of milliseconds: the index is in SHARDS parts, the columns are in chunks of CHUNK places.
  *
- * A place is free for another client once its grant is removed: who has kept one asks isAt.
+ * A grant that is taken away (unlink) leaves its place empty; it is free for another client once whoever keeps
+ * places by their time has met it (release). Who has kept one asks isAt.
  */
 import { type ClientAddress, addressToNumber, numberToAddress } from './address.js';
 import type { Grant } from './grant.js';
@@ -37,6 +38,8 @@ class Chunk {
   readonly ends = new Float64Array(CHUNK);
   /** Who was reported, of the grants that cover more than an address; made for the first of them. */
   clients: (ClientAddress | undefined)[] | undefined;
+  /** When each was last granted, in the caller's own count. */
+  readonly revisions = new Uint32Array(CHUNK);
 }
 
 function keyOf(subject: Subject): Key {
@@ -55,9 +58,10 @@ export class GrantTable {
   readonly #chunks: Chunk[] = [];
   readonly #free: number[] = [];
   #places = 0;
+  #empty = 0;
 
   get size(): number {
-    return this.#places - this.#free.length;
+    return this.#places - this.#free.length - this.#empty;
   }
 
   /** Where the subject's grant is, or NOWHERE. */
@@ -94,14 +98,48 @@ export class GrantTable {
       (chunk.clients ??= new Array<ClientAddress | undefined>(CHUNK))[at] = grant.client;
   }
 
-  remove(place: number): void {
+  /** Takes the grant away; its place stays empty until it is released. */
+  unlink(place: number): void {
     const chunk = this.#chunkOf(place);
     const at = place & (CHUNK - 1);
     const key = chunk.keys[at] as Key;
     (this.#shards[shardOf(key)] as Map<Key, number>).delete(key);
     chunk.keys[at] = undefined;
     if (chunk.clients !== undefined) chunk.clients[at] = undefined;
+    this.#empty += 1;
+  }
+
+  /** Gives a place whose grant was taken away to whoever comes next. */
+  release(place: number): void {
+    this.#empty -= 1;
     this.#free.push(place);
+  }
+
+  remove(place: number): void {
+    this.unlink(place);
+    this.release(place);
+  }
+
+  isEmpty(place: number): boolean {
+    return this.#chunkOf(place).keys[place & (CHUNK - 1)] === undefined;
+  }
+
+  revisionAt(place: number): number {
+    return this.#chunkOf(place).revisions[place & (CHUNK - 1)] as number;
+  }
+
+  setRevision(place: number, revision: number): void {
+    this.#chunkOf(place).revisions[place & (CHUNK - 1)] = revision;
+  }
+
+  /** The number of an IPv4 client; undefined for whatever else is there. */
+  numberAt(place: number): number | undefined {
+    const key = this.#chunkOf(place).keys[place & (CHUNK - 1)];
+    return typeof key === 'number' ? key : undefined;
+  }
+
+  reporterAt(place: number): ClientAddress {
+    return this.#chunkOf(place).reporters[place & (CHUNK - 1)] as ClientAddress;
   }
 
   deadlineAt(place: number): number {
@@ -118,8 +156,8 @@ export class GrantTable {
   }
 
   grantAt(place: number): Grant {
-    const { reporters, clients } = this.#chunkOf(place);
-    const reporter = reporters[place & (CHUNK - 1)] as ClientAddress;
+    const { clients } = this.#chunkOf(place);
+    const reporter = this.reporterAt(place);
     // A subject without a client beside it is its client.
     const client = clients?.[place & (CHUNK - 1)] ?? (this.subjectAt(place) as ClientAddress);
     return { client, reporter, expiresAt: this.expiresAt(place) };
@@ -129,6 +167,12 @@ export class GrantTable {
   *places(): Generator<number, undefined> {
     for (let place = 0; place < this.#places; place += 1)
       if (this.#chunkOf(place).keys[place & (CHUNK - 1)] !== undefined) yield place;
+    return undefined;
+  }
+
+  /** Likewise, empty ones among them: of a table of which much was taken away, that is so many steps more. */
+  *allPlaces(): Generator<number, undefined> {
+    for (let place = 0; place < this.#places; place += 1) yield place;
     return undefined;
   }
 

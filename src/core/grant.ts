@@ -2,6 +2,7 @@
  * grant - the accepted fact that a client may relay for a while, and the rule that says how long
  */
 import type { ClientAddress } from './address.js';
+import type { Subject } from './subject.js';
 
 /** A client that may relay until expiresAt, on a reporter's word. */
 export interface Grant {
@@ -9,6 +10,13 @@ export interface Grant {
   /** Wall clock, epoch milliseconds; what is stored and what maps carry. */
   readonly expiresAt: number;
   readonly reporter: ClientAddress;
+}
+
+/** The fact that all leases of clients in an address or network were taken away. */
+export interface Revocation {
+  readonly subject: Subject;
+  /** Wall clock, epoch milliseconds. */
+  readonly at: number;
 }
 
 /** Bounds of a lease, milliseconds: shorter than a second is a mistake, longer than a week is not "just fetched mail". */

@@ -4,7 +4,7 @@
  * A report becomes a grant in this order: the reporter is believed, the address may be granted, there
  * is room; the grant is on stable storage; the live map says yes; and only then does the report learn
  * its outcome. Reports that come while a group is being written form the next group, so the disk is
- * waited for once a group and never twice at a time.
+ * waited for once a group and never twice at a time. Revocations take their turn between groups.
  *
  * Expiry: a sweep visits only grants whose time may be over (expiry-index) and removes at most SWEEP_STEP
  * before it lets other work run.
@@ -17,26 +17,19 @@
  */
 import type { ClientAddress } from './address.js';
 import type { Coverage } from './coverage.js';
+import { Decision, type Verdict } from './decision.js';
 import { Entry } from './entry.js';
-import { Ended } from './ended.js';
-import { ExpiryIndex } from './expiry-index.js';
 import type { Fault } from './fault.js';
-import { endSecond, type Grant, leaseEnd } from './grant.js';
-import { GrantTable, NOWHERE } from './grant-table.js';
+import { type Grant, leaseEnd } from './grant.js';
+import { NOWHERE } from './grant-table.js';
+import { Leases } from './leases.js';
 import type { NeverGranted } from './never.js';
+import type { GrantStore, LedgerObserver, LiveMap } from './outlets.js';
 import type { Reporters } from './reporters.js';
-import { FOREVER, type SiteNetworks } from './site.js';
-import { type Clocks, SteadyTime } from './steady.js';
-import { isNetwork, type Permission, type Subject } from './subject.js';
-
-/**
- * What the ledger says to whoever asks about a client. Times are wall clock, epoch milliseconds; endedAt is
- * known of grants that ended within the past that the ledger remembers.
- */
-export type Verdict =
-  | { readonly verdict: 'permitted'; readonly expiresAt: number }
-  | { readonly verdict: 'not'; readonly endedAt?: number; readonly never?: true }
-  | { readonly verdict: 'unknown' };
+import { type LeaseSelection, type Revoked, Revoker, type Turn } from './revoker.js';
+import type { Standing } from './standing.js';
+import type { Clocks } from './steady.js';
+import type { Permission, Subject } from './subject.js';
 
 /** What the ledger says to a report. */
 export type Outcome = 'granted' | 'renewed' | 'stranger' | 'unusable' | 'full' | 'failed';
@@ -47,23 +40,6 @@ export interface Report {
   readonly sender: ClientAddress;
   /** Called exactly once, perhaps before authorize returns. */
   settle(outcome: Outcome): void;
-}
-
-export interface GrantStore {
-  /** Makes grants durable as one group, then calls done once, with a Fault when they are not. One call at a time. */
-  commit(grants: readonly Grant[], done: (fault?: Fault) => void): void;
-  /** In words, why grants cannot be made durable at present. */
-  readonly degraded: string | undefined;
-}
-
-export interface MapChange {
-  readonly put: readonly Permission[];
-  readonly remove: readonly Subject[];
-}
-
-export interface LiveMap {
-  /** Makes the map say so, then calls done once, with a Fault when it cannot. Changes are applied in order. */
-  apply(change: MapChange, done: (fault?: Fault) => void): void;
 }
 
 export interface LedgerClock extends Clocks {
@@ -83,11 +59,12 @@ export interface LedgerOptions {
   readonly clock: LedgerClock;
   readonly reporters: Reporters;
   readonly never: NeverGranted;
-  /** What relays without a grant. */
-  readonly site: SiteNetworks;
+  /** What relays without a grant, and what does not. */
+  readonly standing: Standing;
   /** How much a lease covers. */
   readonly coverage: Coverage;
   readonly alarms: LedgerAlarms;
+  readonly observer: LedgerObserver;
   readonly lifetimeMs: number;
   readonly max: number;
   /** For how long an ended grant is remembered; 0 for not at all. */
@@ -106,19 +83,15 @@ interface Waiting {
   readonly place: number;
 }
 
-const NOT_PERMITTED: Verdict = { verdict: 'not' };
-const NEVER: Verdict = { verdict: 'not', never: true };
-const UNKNOWN: Verdict = { verdict: 'unknown' };
-const PERMITTED_FOREVER: Verdict = { verdict: 'permitted', expiresAt: FOREVER };
-
-const endOf = (past?: Verdict): number => (past?.verdict === 'not' ? (past.endedAt ?? 0) : 0);
+const ignore = (): void => undefined;
 
 export class Ledger {
+  /** The leases, and the time by which they end. */
+  readonly leases: Leases;
   readonly #options: LedgerOptions;
-  readonly #time: SteadyTime;
-  readonly #table = new GrantTable();
-  readonly #expiries: ExpiryIndex;
-  readonly #ended: Ended;
+  /** Which rule says what of a client. */
+  readonly decision: Decision;
+  readonly #revoker: Revoker;
   #sweeping = false;
   #full = false;
 
@@ -127,20 +100,47 @@ export class Ledger {
   #group: Waiting[] = [];
   #groupEntries: Entry[] = [];
   #busy = false;
+  /** Revocations that wait, each with how many of the waiting reports came before it. */
+  readonly #turns: { readonly turn: Turn; behind: number }[] = [];
   /** The grants still to be written again, and whether to begin anew because some could not be. */
   #rewriting: Iterator<number> | undefined;
   #rewriteDue = false;
 
   constructor(options: LedgerOptions) {
+    const { clock, coverage, observer, pastMs } = options;
     this.#options = options;
-    this.#time = new SteadyTime(options.clock);
-    this.#ended = new Ended({ pastMs: options.pastMs });
-    this.#expiries = new ExpiryIndex(this.#time.now());
+    this.leases = new Leases({ clocks: clock, pastMs });
+    this.#revoker = new Revoker({
+      leases: this.leases,
+      coverage,
+      clock,
+      enqueue: (turn) => {
+        this.#turns.push({ turn, behind: this.#waiting.length });
+        this.#work();
+      },
+      hide: (subjects, done) => {
+        options.map.apply({ put: [], remove: subjects.filter((subject) => !this.#isHidden(subject)) }, done);
+      },
+      onRevoked: (place) => {
+        if (observer.listens) observer.ended('revoked', this.leases.at(place));
+      },
+    });
+    this.decision = new Decision({
+      ...options,
+      leases: this.leases,
+      dooms: (place) => this.#revoker.dooms(place),
+      isFull: () => this.#full,
+    });
   }
 
   /** How many grants there are, those whose time is over but not yet swept included. */
   get size(): number {
-    return this.#table.size;
+    return this.leases.table.size;
+  }
+
+  /** How many reports wait for the disk. */
+  get waiting(): number {
+    return this.#waiting.length + this.#group.length;
   }
 
   /** Whether new clients are refused for want of room. */
@@ -148,56 +148,37 @@ export class Ledger {
     return this.#full;
   }
 
-  /**
-   * What a live look-up is told, at the moment of its question; never touches the disk. While nothing can be granted, a client that
-   * has none may well have fetched mail just now: that is not a no.
-   */
+  /** What a live look-up is told, at the moment of its question. */
   ask(client: ClientAddress): Verdict {
-    const { never, site, coverage, store } = this.#options;
-    if (never.forbids(client)) return NEVER;
-    if (site.holds(client)) return PERMITTED_FOREVER;
-    const now = this.#time.now();
-    const exact = this.#verdictOn(client, now);
-    if (exact?.verdict === 'permitted') return exact;
-    const around = never.isHost(client) ? undefined : coverage.around(client);
-    const covering = around && this.#verdictOn(around, now);
-    if (covering?.verdict === 'permitted') return covering;
-    if (store.degraded !== undefined || this.#full) return UNKNOWN;
-    return (endOf(covering) > endOf(exact) ? covering : exact) ?? NOT_PERMITTED;
+    return this.decision.on(client).verdict;
   }
 
-  /** What the grant of this subject alone says, of one that has ended not long ago too. */
-  #verdictOn(subject: Subject, now: number): Verdict | undefined {
-    const place = this.#table.find(subject);
-    const deadline = place === NOWHERE ? this.#ended.of(subject, now) : this.#table.deadlineAt(place);
-    if (deadline === undefined) return undefined;
-    if (place !== NOWHERE && deadline > now)
-      return { verdict: 'permitted', expiresAt: this.#table.expiresAt(place) };
-    return { verdict: 'not', endedAt: Math.round(deadline + this.#time.toWall()) };
+  /** Takes leases away. */
+  revoke(selection: LeaseSelection, done: Revoked): void {
+    this.#revoker.revoke(selection, done);
   }
 
   /** The grants that are alive now. Safe to step through while the ledger changes. */
   *grants(): Generator<Grant> {
-    for (const place of this.#living()) yield this.#table.grantAt(place);
+    for (const place of this.leases.living()) yield this.leases.table.grantAt(place);
   }
 
-  /** All that maps show: the site's own networks, and the grants of others. Safe to step through like grants(). */
+  /** All that maps show: what stands without a lease, and the leases of others. Safe to step through like grants(). */
   *permissions(): Generator<Permission> {
-    yield* this.#options.site.permissions;
-    for (const place of this.#living()) {
-      const client = this.#table.subjectAt(place);
-      if (this.#isForMaps(client)) yield { client, expiresAt: this.#table.expiresAt(place) };
+    yield* this.#options.standing.permissions(this.leases.time.now());
+    for (const place of this.leases.living()) {
+      const client = this.leases.table.subjectAt(place);
+      if (this.isForMaps(client)) yield { client, expiresAt: this.leases.table.expiresAt(place) };
     }
   }
 
-  *#living(): Generator<number> {
-    for (const place of this.#table.places())
-      if (this.#table.deadlineAt(place) > this.#time.now()) yield place;
+  /** Whether maps carry this subject's lease: it is not denied, and they do not say already that it may relay without one. */
+  isForMaps(subject: Subject): boolean {
+    return !this.#options.standing.denies(subject) && !this.#isHidden(subject);
   }
 
-  /** Whether maps carry this subject's grant: they say already that the site's own may relay. */
-  #isForMaps(subject: Subject): boolean {
-    return isNetwork(subject) || !this.#options.site.holds(subject);
+  #isHidden(subject: Subject): boolean {
+    return this.#options.standing.covers(subject, this.leases.time.now());
   }
 
   /**
@@ -205,16 +186,17 @@ export class Ledger {
    * is never more than a whole lease. What it covers is decided anew.
    */
   restore(grants: Iterable<Grant>): void {
-    const toWall = this.#time.toWall();
-    const now = this.#time.now();
+    const { coverage, lifetimeMs, never, standing } = this.#options;
+    const toWall = this.leases.time.toWall();
+    const now = this.leases.time.now();
     for (const { client, reporter, expiresAt } of grants) {
-      if (this.#options.never.refuses(client, reporter)) continue;
-      const deadline = Math.min(expiresAt - toWall, now + this.#options.lifetimeMs);
+      if (never.refuses(client, reporter) || standing.denies(client)) continue;
+      const deadline = Math.min(expiresAt - toWall, now + lifetimeMs);
       if (deadline <= now) continue;
-      const subject = this.#options.coverage.of(client);
-      const place = this.#table.find(subject);
-      if (place === NOWHERE || this.#table.deadlineAt(place) < deadline)
-        this.#keep(place, new Entry({ client, reporter, subject, place }, deadline, toWall));
+      const subject = coverage.of(client);
+      const place = this.leases.table.find(subject);
+      if (place === NOWHERE || this.leases.table.deadlineAt(place) < deadline)
+        this.leases.keep(place, new Entry({ client, reporter, subject, place }, deadline, toWall));
     }
   }
 
@@ -233,17 +215,17 @@ export class Ledger {
   }
 
   #refusal({ client, sender }: Report): Outcome | undefined {
-    const { reporters, never } = this.#options;
+    const { reporters, never, standing } = this.#options;
     if (!reporters.believes(sender)) return 'stranger';
-    if (never.refuses(client, sender)) return 'unusable';
+    if (never.refuses(client, sender) || standing.denies(client)) return 'unusable';
     return this.#waiting.length >= MAX_WAITING ? 'failed' : undefined;
   }
 
   #admit(report: Report): Outcome | undefined {
     const { coverage, max, alarms } = this.#options;
     const subject = coverage.of(report.client);
-    const place = this.#table.find(subject);
-    if (place !== NOWHERE || this.#table.size + this.#waitingNew < max) {
+    const place = this.leases.table.find(subject);
+    if (place !== NOWHERE || this.size + this.#waitingNew < max) {
       if (place === NOWHERE) this.#waitingNew += 1;
       this.#waiting.push({ report, subject, place });
       return undefined;
@@ -254,15 +236,25 @@ export class Ledger {
   }
 
   readonly #commitGroup = (): void => {
-    if (this.#waiting.length <= MAX_GROUP) {
+    const [first] = this.#turns;
+    if (first?.behind === 0) {
+      this.#turns.shift();
+      this.#takeTurn(first.turn);
+      return;
+    }
+    const size = Math.min(this.#waiting.length, MAX_GROUP, first?.behind ?? MAX_GROUP);
+    if (size === this.#waiting.length) {
       this.#group = this.#waiting;
       this.#waiting = [];
-    } else this.#group = this.#waiting.splice(0, MAX_GROUP);
-    const now = this.#time.now();
-    const toWall = this.#time.toWall();
+    } else this.#group = this.#waiting.splice(0, size);
+    for (const turn of this.#turns) turn.behind -= size;
+    const now = this.leases.time.now();
+    const toWall = this.leases.time.toWall();
     const { lifetimeMs } = this.#options;
     this.#groupEntries = this.#group.map(({ report: { client, sender }, subject, place }) => {
-      const current = this.#table.isAt(place, subject) ? this.#table.deadlineAt(place) : undefined;
+      const current = this.leases.table.isAt(place, subject)
+        ? this.leases.table.deadlineAt(place)
+        : undefined;
       return new Entry(
         { client, reporter: sender, subject, place },
         leaseEnd(now, lifetimeMs, current),
@@ -272,6 +264,20 @@ export class Ledger {
     this.#addRewritten(toWall);
     this.#options.store.commit(this.#groupEntries, this.#groupStored);
   };
+
+  #takeTurn(turn: Turn): void {
+    this.#options.store.revoke(turn.records(), (fault) => {
+      this.#goOn();
+      turn.stored(fault);
+    });
+  }
+
+  /** After a write: the next one, if anything waits for it. */
+  #goOn(): void {
+    if (this.#waiting.length > 0 || this.#turns.length > 0 || this.#rewriting !== undefined)
+      this.#options.clock.soon(this.#commitGroup);
+    else this.#busy = false;
+  }
 
   /** Lets some of the grants that must be written again join the group. */
   #addRewritten(toWall: number): void {
@@ -283,15 +289,17 @@ export class Ledger {
         return;
       }
       const place = next.value;
-      const { client, reporter } = this.#table.grantAt(place);
-      const subject = this.#table.subjectAt(place);
+      if (this.#revoker.dooms(place)) continue;
+      const { client, reporter } = this.leases.table.grantAt(place);
+      const subject = this.leases.table.subjectAt(place);
       this.#groupEntries.push(
-        new Entry({ client, reporter, subject, place }, this.#table.deadlineAt(place), toWall),
+        new Entry({ client, reporter, subject, place }, this.leases.table.deadlineAt(place), toWall),
       );
     }
   }
 
   readonly #groupStored = (fault?: Fault): void => {
+    const { map, observer } = this.#options;
     if (fault !== undefined) {
       if (this.#groupEntries.length > this.#group.length) this.#rewriteDue = true;
       this.#settleGroup(() => 'failed');
@@ -300,19 +308,23 @@ export class Ledger {
     // Kept before the map is told: a sweep must see the renewal, or it would take the entry out of the
     // map behind us; and if the map cannot say so yet, it is rebuilt from here.
     // What was only written again may have ended meanwhile.
+    const { table } = this.leases;
     const reports = this.#group.length;
     const put: Permission[] = [];
     const renewed: boolean[] = [];
     for (const [index, entry] of this.#groupEntries.entries()) {
       const { subject } = entry;
-      const place = this.#table.isAt(entry.place, subject) ? entry.place : this.#table.find(subject);
+      const place = table.isAt(entry.place, subject) ? entry.place : table.find(subject);
       if (place === NOWHERE && index >= reports) continue;
-      if (!this.#isShown(place, entry) && this.#isForMaps(subject))
+      if (!this.leases.isShown(place, entry) && this.isForMaps(subject))
         put.push(subject === entry.client ? entry : { client: subject, expiresAt: entry.expiresAt });
-      this.#keep(place, entry);
+      const kept = this.leases.keep(place, entry);
+      if (index >= reports) continue;
+      this.leases.touch(kept);
       renewed.push(place !== NOWHERE);
+      if (observer.listens) observer.leased(place === NOWHERE ? 'granted' : 'renewed', entry);
     }
-    this.#options.map.apply({ put, remove: [] }, (mapFault) => {
+    map.apply({ put, remove: [] }, (mapFault) => {
       this.#settleGroup((i) =>
         mapFault !== undefined ? 'failed' : renewed[i] === true ? 'renewed' : 'granted',
       );
@@ -325,42 +337,26 @@ export class Ledger {
     this.#groupEntries = [];
     // Only reports that still wait stand for entries to be.
     this.#waitingNew = this.#waiting.reduce(
-      (n, { subject, place }) => n + (place === NOWHERE && this.#table.find(subject) === NOWHERE ? 1 : 0),
+      (n, { subject, place }) =>
+        n + (place === NOWHERE && this.leases.table.find(subject) === NOWHERE ? 1 : 0),
       0,
     );
-    if (this.#waiting.length > 0 || this.#rewriting !== undefined)
-      this.#options.clock.soon(this.#commitGroup);
-    else this.#busy = false;
+    this.#goOn();
     for (const [index, { report }] of group.entries()) report.settle(outcome(index));
-  }
-
-  /** Whether maps, which tell the end in whole seconds, carry this entry's already: a busy client is renewed many times in one. */
-  #isShown(place: number, entry: Entry): boolean {
-    return place !== NOWHERE && endSecond(this.#table.expiresAt(place)) === endSecond(entry.expiresAt);
-  }
-
-  /** Puts a durable entry into the table. */
-  #keep(place: number, entry: Entry): void {
-    if (place === NOWHERE) this.#insert(entry);
-    // It keeps its old slot; the sweep moves it on when that slot's time is over.
-    else this.#table.set(place, entry, Math.max(this.#table.deadlineAt(place), entry.deadline));
-  }
-
-  #insert(entry: Entry): void {
-    this.#expiries.schedule(this.#table.add(entry.subject, entry, entry.deadline), entry.deadline);
   }
 
   /** Removes what is over; to be called a few times a second. Returns at once, works on in small steps. */
   sweep(): void {
-    const jumped = this.#time.observe();
+    const jumped = this.leases.time.observe();
     if (jumped !== 0) {
+      this.#options.standing.moveEnds(this.leases.time.toWall());
       this.#options.alarms.clockJumped(jumped);
       this.#rewriteDue = true;
     }
-    this.#ended.forget(this.#time.now());
+    this.leases.forget();
     if (this.#rewriteDue) {
       this.#rewriteDue = false;
-      this.#rewriting = this.#table.places();
+      this.#rewriting = this.leases.table.places();
       this.#work();
     }
     if (this.#sweeping) return;
@@ -369,32 +365,25 @@ export class Ledger {
   }
 
   readonly #sweepStep = (): void => {
-    const now = this.#time.now();
+    const { map, max, alarms, clock, observer } = this.#options;
+    const now = this.leases.time.now();
     const over: Subject[] = [];
     let budget = SWEEP_STEP;
     for (; budget > 0; budget -= 1) {
-      const place = this.#expiries.take(now);
-      if (place === undefined) break;
-      this.#expire(place, now, over);
+      const taken = this.leases.takeOver(now);
+      if (taken === undefined) break;
+      if (taken.place === undefined) continue;
+      const subject = this.leases.table.subjectAt(taken.place);
+      if (observer.listens) observer.ended('expired', this.leases.at(taken.place));
+      this.leases.remove(taken.place);
+      if (!this.#isHidden(subject)) over.push(subject);
     }
-    if (this.#full && this.#table.size < this.#options.max) {
+    if (this.#full && this.size < max) {
       this.#full = false;
-      this.#options.alarms.roomAgain();
+      alarms.roomAgain();
     }
-    if (over.length > 0) this.#options.map.apply({ put: [], remove: over }, () => undefined);
-    if (budget === 0) this.#options.clock.soon(this.#sweepStep);
+    if (over.length > 0) map.apply({ put: [], remove: over }, ignore);
+    if (budget === 0) clock.soon(this.#sweepStep);
     else this.#sweeping = false;
   };
-
-  #expire(place: number, now: number, over: Subject[]): void {
-    const deadline = this.#table.deadlineAt(place);
-    if (deadline > now) {
-      this.#expiries.schedule(place, deadline);
-      return;
-    }
-    const subject = this.#table.subjectAt(place);
-    this.#table.remove(place);
-    this.#ended.remember(subject, deadline);
-    if (this.#isForMaps(subject)) over.push(subject);
-  }
 }

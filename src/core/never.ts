@@ -106,12 +106,18 @@ export class NeverGranted {
 
   /** Whether the client may not relay whatever else says so: it is of no use as an address, or in a `never` network. */
   forbids(client: ClientAddress, sender?: ClientAddress): boolean {
+    return this.reason(client, sender) !== undefined;
+  }
+
+  /** Why it is forbidden: it is of no use as an address, or listed (or carries an address that is). */
+  reason(client: ClientAddress, sender?: ClientAddress): 'unusable' | 'never' | undefined {
     const bytes = addressToBytes(client);
-    if (isUnusable(bytes) || this.#networks.holds(bytes)) return true;
+    if (isUnusable(bytes)) return 'unusable';
+    if (this.#networks.holds(bytes)) return 'never';
     const wrapped = unwrap(bytes);
-    if (wrapped === undefined) return false;
+    if (wrapped === undefined) return undefined;
     const inner = addressFromBytes(wrapped);
-    return inner === sender || this.#hosts.has(inner) || this.forbids(inner, sender);
+    return inner === sender || this.#hosts.has(inner) ? 'never' : this.reason(inner, sender);
   }
 
   /** Whether the client is one of the single hosts that are never granted. */

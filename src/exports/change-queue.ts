@@ -1,8 +1,8 @@
 /**
  * change-queue - changes that wait for their transaction, and which of them one transaction takes
  *
- * A transaction takes changes from the front, in order: several small ones together, a large one in
- * slices, so that none holds up the event loop. A change is answered when its last slice is written.
+ * A transaction takes changes from the front, in order (of one change, first what is removed): several small ones
+ * together, a large one in slices, so that none holds up the event loop. A change is answered when its last slice is written.
  *
  * When nothing can be written, those who wait are told so, but what they wanted removed is owed: a
  * client whose time is over must go as soon as that is possible.
@@ -12,8 +12,8 @@
  * who wait for the answers.
  */
 import type { Fault } from '../core/fault.js';
-import type { MapChange } from '../core/ledger.js';
-import type { Subject } from '../core/subject.js';
+import type { MapChange } from '../core/outlets.js';
+import type { Permission, Subject } from '../core/subject.js';
 
 export type Done = (fault?: Fault) => void;
 
@@ -82,11 +82,9 @@ export class ChangeQueue {
       for (const end = keysOf(change); this.#to < end; this.#to += 1) {
         if (count === SLICE || (count > 0 && count % CLOCK_EVERY === 0 && !hasTime())) return 0;
         count += 1;
-        const grant = put[this.#to];
-        const status =
-          grant === undefined
-            ? writer.remove(remove[this.#to - put.length] as Subject)
-            : writer.put(grant.client, grant.expiresAt);
+        const gone = remove[this.#to];
+        const grant = put[this.#to - remove.length] as Permission;
+        const status = gone === undefined ? writer.put(grant.client, grant.expiresAt) : writer.remove(gone);
         if (status !== 0) return status;
       }
     }

@@ -7,7 +7,7 @@
  * A new live format is a file beside this one that exports a LiveMapFormat, and a line in formats.ts; a
  * new snapshot format is a Container, and a line in containers.ts.
  */
-import type { LiveMap } from '../core/ledger.js';
+import type { LiveMap } from '../core/outlets.js';
 import type { Permission, Subject } from '../core/subject.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';

@@ -5,7 +5,7 @@
  * report hears SUCCESS while one of the mail servers would still say no.
  */
 import type { Fault } from '../core/fault.js';
-import type { LiveMap, MapChange } from '../core/ledger.js';
+import type { LiveMap, MapChange } from '../core/outlets.js';
 import type { OpenLiveMap } from './format.js';
 
 export class LiveMaps implements LiveMap {
@@ -23,15 +23,33 @@ export class LiveMaps implements LiveMap {
   }
 
   #applyToAll(change: MapChange, done: (fault?: Fault) => void): void {
+    this.#all((map, told) => {
+      map.apply(change, told);
+    }, done);
+  }
+
+  renew(done: (fault?: Fault) => void): void {
+    if (this.#maps.length === 0) done();
+    else
+      this.#all((map, told) => {
+        map.renew(told);
+      }, done);
+  }
+
+  #all(ask: (map: OpenLiveMap, told: (fault?: Fault) => void) => void, done: (fault?: Fault) => void): void {
     let left = this.#maps.length;
     let failed: Fault | undefined;
-    for (const map of this.#maps) {
-      map.apply(change, (fault) => {
+    for (const map of this.#maps)
+      ask(map, (fault) => {
         failed ??= fault;
         left -= 1;
         if (left === 0) done(failed);
       });
-    }
+  }
+
+  /** In words, what is wrong with each map that cannot be changed at present. */
+  get degraded(): string[] {
+    return this.#maps.map(({ degraded }) => degraded).filter((reason) => reason !== undefined);
   }
 
   /** In the order of the configuration. */

@@ -23,7 +23,7 @@
  */
 import path from 'node:path';
 import { Fault, reasonOf, toFault } from '../core/fault.js';
-import type { MapChange } from '../core/ledger.js';
+import type { MapChange } from '../core/outlets.js';
 import type { Timer } from '../runtime/clock.js';
 import { ChangeQueue, type Done } from './change-queue.js';
 import { keysForPostfix } from './dialect.js';
@@ -63,6 +63,8 @@ export class LmdbMap implements OpenLiveMap {
   #degradedAt: number | undefined;
   #writtenAt = -Infinity;
   #pause: Timer | undefined;
+  /** Who waits for a build that has not begun. */
+  #toRenew: Done[] = [];
   /** Those who wait until nothing is under way. */
   #resting: (() => void)[] = [];
 
@@ -112,6 +114,19 @@ export class LmdbMap implements OpenLiveMap {
     if (this.#state !== 'ready' || this.#queue.isEmpty) return;
     this.#state = 'writing';
     this.#serve();
+  }
+
+  /**
+   * Builds the file anew, now or after what is under way. Readers that have the old one open find in it what was
+   * there, until they look at the name again.
+   */
+  renew(done: Done): void {
+    if (this.#state === 'closed' || this.#closing) {
+      done(new Fault('MAP', `map ${this.#path} is closed`));
+      return;
+    }
+    this.#toRenew.push(done);
+    if (this.#state === 'ready') this.#rebuild();
   }
 
   tick(): void {
@@ -211,7 +226,8 @@ export class LmdbMap implements OpenLiveMap {
 
   /** After a transaction or a build: the next one, or rest. */
   #proceed(): void {
-    if (this.#queue.isEmpty) this.#rest('ready');
+    if (this.#toRenew.length > 0 && !this.#closing) this.#rebuild();
+    else if (this.#queue.isEmpty) this.#rest('ready');
     else {
       this.#state = 'writing';
       this.#options.clock.soon(this.#serve);
@@ -220,6 +236,8 @@ export class LmdbMap implements OpenLiveMap {
 
   #rest(state: 'ready' | 'closed'): void {
     this.#state = state;
+    const reason = this.#degraded ?? `map ${this.#path} is closed`;
+    for (const done of this.#toRenew.splice(0)) done(new Fault('MAP', reason));
     for (const resolve of this.#resting.splice(0)) resolve();
   }
 
@@ -244,6 +262,7 @@ export class LmdbMap implements OpenLiveMap {
   #rebuild(found?: string): void {
     const { clock, log } = this.#options;
     const since = clock.mono();
+    const renewing = this.#toRenew.splice(0);
     this.#state = 'building';
     this.#pause?.stop();
     if (found !== undefined) log.warn('map: building it anew', { path: this.#path, found });
@@ -252,11 +271,17 @@ export class LmdbMap implements OpenLiveMap {
         // Something is missing: the next tick builds again.
         if (!this.#queue.hasLost) this.#recovered();
         for (const done of this.#queue.restart()) done();
-        log.info('map: built anew', { path: this.#path, entries, ms: Math.round(clock.mono() - since) });
+        const told = { path: this.#path, entries, ms: Math.round(clock.mono() - since) };
+        if (renewing.length > 0) log.debug('map: built anew', told);
+        else log.info('map: built anew', told);
+        const lost = this.#degraded === undefined ? undefined : new Fault('MAP', this.#degraded);
+        for (const done of renewing) done(lost);
         this.#proceed();
       },
       (thrown: unknown) => {
-        this.#degrade(toFault(thrown, 'MAP'));
+        const fault = toFault(thrown, 'MAP');
+        this.#degrade(fault);
+        for (const done of renewing) done(fault);
         this.#proceed();
       },
     );

@@ -50,6 +50,9 @@ export function exclusive(map: OpenLiveMap, options: Pick<LiveMapOptions, 'path'
     apply: (change, done) => {
       map.apply(change, done);
     },
+    renew: (done) => {
+      map.renew(done);
+    },
     tick: () => {
       map.tick();
     },

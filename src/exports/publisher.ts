@@ -14,7 +14,7 @@
  */
 import path from 'node:path';
 import { Fault, toFault } from '../core/fault.js';
-import type { MapChange } from '../core/ledger.js';
+import type { MapChange } from '../core/outlets.js';
 import type { Timer } from '../runtime/clock.js';
 import { Command } from './command.js';
 import { containers, type ContainerName } from './containers.js';
@@ -99,11 +99,16 @@ export class Publisher implements OpenLiveMap {
       done(new Fault('MAP', `map ${this.#options.path} is closed`));
       return;
     }
-    if (change.put.length + change.remove.length > 0) {
-      this.#stale = true;
-      this.#behindSince ??= this.#options.clock.mono();
-      this.#schedule();
+    if (change.put.length + change.remove.length > 0) this.#isBehind();
+    done();
+  }
+
+  renew(done: (fault?: Fault) => void): void {
+    if (this.#state !== 'open') {
+      done(new Fault('MAP', `map ${this.#options.path} is closed`));
+      return;
     }
+    this.#isBehind();
     done();
   }
 
@@ -141,9 +146,7 @@ export class Publisher implements OpenLiveMap {
     try {
       this.#rules.load();
       log.info('map: rules read anew', { path: map, rules });
-      this.#stale = true;
-      this.#behindSince ??= this.#options.clock.mono();
-      this.#schedule();
+      this.#isBehind();
     } catch (thrown) {
       log.error('map: rules kept as they were', { path: map, reason: toFault(thrown, 'CONFIG').message });
     }
@@ -206,8 +209,14 @@ export class Publisher implements OpenLiveMap {
         reason: message,
       });
     this.#degraded = message;
+    this.#isBehind();
+  }
+
+  /** The file does not say what the ledger says. */
+  #isBehind(): void {
     this.#stale = true;
     this.#behindSince ??= this.#options.clock.mono();
+    this.#schedule();
   }
 
   get #wording(): Wording {

@@ -10,13 +10,17 @@
 import { hostname } from 'node:os';
 import { reasonsOf } from './health.js';
 import { type Counts, type History, sum, totals } from './history.js';
-
 import { Html, markup } from './markup.js';
-import type { ExportSample, RecentChange, Sample, SampleSource } from './sample.js';
+import {
+  type ExportSample,
+  MAX_CHANGES,
+  type RecentChange,
+  type Sample,
+  type SampleSource,
+} from './sample.js';
 import { bytes, count, duration, timeOfDay } from './words.js';
 
 const RELOAD_S = 15;
-const MAX_CHANGES = 20;
 /** A map that follows within its interval is no news. */
 const BEHIND_MS = 5_000;
 

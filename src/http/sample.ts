@@ -46,6 +46,9 @@ export interface Sample {
   readonly loopDelay: Spread;
 }
 
+/** So many of the last changes are shown. */
+export const MAX_CHANGES = 20;
+
 /** What has happened to a grant or an operator's entry. */
 export interface RecentChange {
   /** Wall clock, epoch milliseconds. */

@@ -6,7 +6,7 @@
  * start resolves when the doors are open; stop is idempotent, bounded in time, and takes the doors away.
  */
 import type { ClientAddress } from '../core/address.js';
-import type { Verdict } from '../core/ledger.js';
+import type { Verdict } from '../core/decision.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';

@@ -12,9 +12,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Fault, reasonOf, toFault } from '../core/fault.js';
 import { tryLockFile } from '../runtime/file-lock.js';
+import { ENTRIES_NAME, NEW_ENTRIES_NAME } from './entries-file.js';
 import { segmentNumber } from './segment.js';
 
 export const LOCK_NAME = 'lock';
+/** What is in the directory besides segments. */
+const OWN_NAMES: readonly string[] = [LOCK_NAME, ENTRIES_NAME, NEW_ENTRIES_NAME];
 const DIRECTORY_MODE = 0o750;
 const LOCK_MODE = 0o640;
 const LOCK_FLAGS =
@@ -140,7 +143,7 @@ export interface Listing {
   readonly segments: readonly { readonly file: string; readonly number: number }[];
   /** The largest number that any segment has, also one put aside as damaged; 0 when there is none. */
   readonly lastNumber: number;
-  /** Names that are not the journal's. */
+  /** Names that are not the store's. */
   readonly foreign: readonly string[];
 }
 
@@ -150,7 +153,7 @@ export function listDirectory(directory: string): Listing {
   const foreign: string[] = [];
   let lastNumber = 0;
   for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-    if (entry.name === LOCK_NAME) continue;
+    if (OWN_NAMES.includes(entry.name)) continue;
     const found = segmentNumber(entry.name);
     if (found === undefined || !entry.isFile()) foreign.push(entry.name);
     // A foreign thing with a segment's name still takes the name.

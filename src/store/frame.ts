@@ -3,7 +3,11 @@
  *
  *   header   "dracdjnl", u32 format version, u32 CRC-32 of the 12 bytes before it
  *   frame    u32 payload length (never 0), u32 CRC-32 of the payload, payload = entries
- *   entry    u8 kind (1 = grant), u8 4|16 + client, u8 4|16 + reporter, u48 expiresAt (epoch ms)
+ *   entry    u8 kind 1 (grant), u8 4|16 + client, u8 4|16 + reporter, u48 expiresAt (epoch ms)
+ *            u8 kind 2 (revocation), u8 4|16 + address, u8 prefix length, u48 when (epoch ms)
+ *
+ * A revocation takes away what stands before it for clients in its network; what comes after it counts again.
+ * Version 1 had grants only; it is read like 2.
  *
  * All numbers are big-endian. What follows the last frame is zeros or the end of the file. A group of
  * grants is one frame; a very large group is several frames in the same write, so that a reader never
@@ -14,18 +18,22 @@
 import { crc32 } from 'node:zlib';
 import type { ClientAddress } from '../core/address.js';
 import { IPV4_BYTES, IPV6_BYTES, addressFromBytes, addressToBytes } from '../core/address.js';
-import type { Grant } from '../core/grant.js';
+import type { Grant, Revocation } from '../core/grant.js';
+import { networkOf } from '../core/network.js';
+import { PrefixMap } from '../core/prefix-map.js';
+import { partsOf } from '../core/subject.js';
 
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 export const HEADER_BYTES = 16;
 export const FRAME_HEADER_BYTES = 8;
 const MAGIC = Buffer.from('dracdjnl', 'latin1');
 const HEADER_CRC_AT = 12;
 
 const KIND_GRANT = 1;
-const EXPIRY_BYTES = 6;
-const MAX_EXPIRY = 2 ** 48 - 1;
-const MAX_ENTRY_BYTES = 1 + 2 * (1 + IPV6_BYTES) + EXPIRY_BYTES;
+const KIND_REVOCATION = 2;
+const TIME_BYTES = 6;
+const MAX_TIME = 2 ** 48 - 1;
+const MAX_ENTRY_BYTES = 1 + 2 * (1 + IPV6_BYTES) + TIME_BYTES;
 const MAX_FRAME_ENTRIES = 16_384;
 /** No frame's payload is longer: a greater length is damage. */
 export const MAX_PAYLOAD_BYTES = MAX_FRAME_ENTRIES * MAX_ENTRY_BYTES;
@@ -89,12 +97,11 @@ export class GroupEncoder {
   }
 
   encode(grants: readonly Grant[]): void {
-    const frames = Math.ceil(grants.length / MAX_FRAME_ENTRIES);
-    this.#length = 0;
-    this.#reserve(grants.length * MAX_ENTRY_BYTES + frames * FRAME_HEADER_BYTES);
-    for (let first = 0; first < grants.length; first += MAX_FRAME_ENTRIES) {
-      this.#frame(grants, first);
-    }
+    this.#encodeAll(grants, this.#grant);
+  }
+
+  encodeRevocations(revocations: readonly Revocation[]): void {
+    this.#encodeAll(revocations, this.#revocation);
   }
 
   /** Appends zeros up to `total` bytes: space for the frames to come. */
@@ -103,30 +110,43 @@ export class GroupEncoder {
     this.#bytes.fill(0, this.#length, total);
   }
 
-  #frame(grants: readonly Grant[], first: number): void {
-    const start = this.#length;
-    const payload = start + FRAME_HEADER_BYTES;
-    const stop = Math.min(first + MAX_FRAME_ENTRIES, grants.length);
-    let at = payload;
-    for (let i = first; i < stop; i += 1) {
-      const grant = grants[i];
-      if (grant !== undefined) at = this.#entry(grant, at);
+  #encodeAll<T>(entries: readonly T[], write: (entry: T, at: number) => number): void {
+    const frames = Math.ceil(entries.length / MAX_FRAME_ENTRIES);
+    this.#length = 0;
+    this.#reserve(entries.length * MAX_ENTRY_BYTES + frames * FRAME_HEADER_BYTES);
+    for (let first = 0; first < entries.length; first += MAX_FRAME_ENTRIES) {
+      const start = this.#length;
+      const payload = start + FRAME_HEADER_BYTES;
+      const stop = Math.min(first + MAX_FRAME_ENTRIES, entries.length);
+      let at = payload;
+      for (let i = first; i < stop; i += 1) at = write(entries[i] as T, at);
+      this.#bytes.writeUInt32BE(at - payload, start);
+      this.#bytes.writeUInt32BE(crc32(this.#bytes.subarray(payload, at)), start + 4);
+      this.#length = at;
     }
-    this.#bytes.writeUInt32BE(at - payload, start);
-    this.#bytes.writeUInt32BE(crc32(this.#bytes.subarray(payload, at)), start + 4);
-    this.#length = at;
   }
 
-  #entry(grant: Grant, start: number): number {
-    const bytes = this.#bytes;
+  readonly #grant = (grant: Grant, start: number): number => {
+    this.#bytes[start] = KIND_GRANT;
+    let at = writeAddress(this.#bytes, start + 1, grant.client);
+    at = writeAddress(this.#bytes, at, grant.reporter);
+    return this.#time(grant.expiresAt, at);
+  };
+
+  readonly #revocation = ({ subject, at: when }: Revocation, start: number): number => {
+    const { address, prefix } = partsOf(subject);
+    this.#bytes[start] = KIND_REVOCATION;
+    const at = writeAddress(this.#bytes, start + 1, address);
+    this.#bytes[at] = prefix;
+    return this.#time(when, at + 1);
+  };
+
+  #time(time: number, at: number): number {
     // Rounded down: stored time never outlasts what was granted.
-    const expiresAt = Math.min(Math.max(Math.floor(grant.expiresAt), 0), MAX_EXPIRY);
-    bytes[start] = KIND_GRANT;
-    let at = writeAddress(bytes, start + 1, grant.client);
-    at = writeAddress(bytes, at, grant.reporter);
-    bytes.writeUInt16BE(Math.floor(expiresAt / TWO_32), at);
-    bytes.writeUInt32BE(expiresAt % TWO_32, at + 2);
-    return at + EXPIRY_BYTES;
+    const whole = Math.min(Math.max(Math.floor(time), 0), MAX_TIME);
+    this.#bytes.writeUInt16BE(Math.floor(whole / TWO_32), at);
+    this.#bytes.writeUInt32BE(whole % TWO_32, at + 2);
+    return at + TIME_BYTES;
   }
 
   #reserve(total: number): void {
@@ -141,17 +161,21 @@ function isAddressLength(length: number | undefined): length is number {
   return length === IPV4_BYTES || length === IPV6_BYTES;
 }
 
+/** Where the entry at `at` ends; undefined when none stands there. */
+function entryEnd(bytes: Buffer, at: number): number | undefined {
+  const length = bytes[at + 1];
+  if (!isAddressLength(length)) return undefined;
+  const next = at + 2 + length;
+  const more = bytes[next];
+  if (more === undefined) return undefined;
+  if (bytes[at] === KIND_REVOCATION) return more <= length * 8 ? next + 1 + TIME_BYTES : undefined;
+  return bytes[at] === KIND_GRANT && isAddressLength(more) ? next + 1 + more + TIME_BYTES : undefined;
+}
+
 /** Whether a payload is entries from its first byte to its last. */
 function isSound(bytes: Buffer, start: number, end: number): boolean {
-  let at = start;
-  while (at < end) {
-    if (bytes[at] !== KIND_GRANT) return false;
-    const client = bytes[at + 1];
-    if (!isAddressLength(client)) return false;
-    const reporter = bytes[at + 2 + client];
-    if (!isAddressLength(reporter)) return false;
-    at += 3 + client + reporter + EXPIRY_BYTES;
-  }
+  let at: number | undefined = start;
+  while (at !== undefined && at < end) at = entryEnd(bytes, at);
   return at === end;
 }
 
@@ -189,16 +213,27 @@ class AddressReader {
   }
 }
 
+/** A grant as it is collected, with its place in the order of all entries. */
+interface Collected {
+  client: ClientAddress;
+  expiresAt: number;
+  reporter: ClientAddress;
+  order: number;
+}
+
 /**
- * Collects grants from whole frames: those that end after `now`, the latest end of each client, and
- * none that would outlast a lease taken now (a clock that was ahead when it was written, or a lifetime
- * that has been shortened since).
+ * Collects grants from whole frames: those that end after `now` and were not revoked afterwards, the latest end
+ * of each client, and none that would outlast a lease taken now (a clock that was ahead when it was written,
+ * or a lifetime that has been shortened since).
  */
 export class GrantCollector {
   readonly #now: number;
   readonly #latest: number;
   readonly #addresses = new AddressReader();
-  readonly #grants = new Map<number | ClientAddress, { -readonly [Part in keyof Grant]: Grant[Part] }>();
+  readonly #grants = new Map<number | ClientAddress, Collected>();
+  /** The order of the last revocation of each network. */
+  readonly #revoked = new PrefixMap<number>();
+  #order = 0;
 
   constructor(now: number, lifetimeMs: number) {
     this.#now = now;
@@ -210,35 +245,70 @@ export class GrantCollector {
     let newest = 0;
     let at = start + FRAME_HEADER_BYTES;
     while (at < end) {
-      const clientLength = bytes[at + 1] ?? 0;
-      const reporterAt = at + 2 + clientLength;
-      const reporterLength = bytes[reporterAt] ?? 0;
-      const expiryAt = reporterAt + 1 + reporterLength;
-      const expiresAt = bytes.readUInt16BE(expiryAt) * TWO_32 + bytes.readUInt32BE(expiryAt + 2);
-      if (expiresAt > newest) newest = expiresAt;
-      if (expiresAt > this.#now) {
-        // A number costs less than a string, to make and to look up.
-        const key =
-          clientLength === IPV4_BYTES
-            ? bytes.readInt32BE(at + 2)
-            : this.#addresses.fresh(bytes, at + 2, clientLength);
-        const known = this.#grants.get(key);
-        const end = Math.min(expiresAt, this.#latest);
-        if (known === undefined) {
-          const client = typeof key === 'string' ? key : this.#addresses.fresh(bytes, at + 2, clientLength);
-          const reporter = this.#addresses.shared(bytes, reporterAt + 1, reporterLength);
-          this.#grants.set(key, { client, expiresAt: end, reporter });
-        } else if (known.expiresAt <= end) {
-          known.expiresAt = end;
-          known.reporter = this.#addresses.shared(bytes, reporterAt + 1, reporterLength);
-        }
+      this.#order += 1;
+      const length = bytes[at + 1] ?? 0;
+      const next = at + 2 + length;
+      if (bytes[at] === KIND_REVOCATION) {
+        this.#revoke(bytes, at);
+        at = next + 1 + TIME_BYTES;
+        continue;
       }
-      at = expiryAt + EXPIRY_BYTES;
+      const timeAt = next + 1 + (bytes[next] ?? 0);
+      const expiresAt = bytes.readUInt16BE(timeAt) * TWO_32 + bytes.readUInt32BE(timeAt + 2);
+      if (expiresAt > newest) newest = expiresAt;
+      if (expiresAt > this.#now) this.#collect(bytes, at, Math.min(expiresAt, this.#latest));
+      at = timeAt + TIME_BYTES;
     }
     return newest;
   }
 
+  #collect(bytes: Buffer, at: number, expiresAt: number): void {
+    const length = bytes[at + 1] ?? 0;
+    const reporterAt = at + 2 + length;
+    const key = this.#keyAt(bytes, at);
+    const known = this.#grants.get(key);
+    if (known !== undefined && known.expiresAt > expiresAt && !this.#isRevoked(known)) return;
+    const reporter = this.#addresses.shared(bytes, reporterAt + 1, bytes[reporterAt] ?? 0);
+    if (known === undefined) {
+      const client = typeof key === 'string' ? key : this.#addresses.fresh(bytes, at + 2, length);
+      this.#grants.set(key, { client, expiresAt, reporter, order: this.#order });
+      return;
+    }
+    known.expiresAt = expiresAt;
+    known.reporter = reporter;
+    known.order = this.#order;
+  }
+
+  /** A number costs less than a string, to make and to look up. */
+  #keyAt(bytes: Buffer, at: number): number | ClientAddress {
+    const length = bytes[at + 1] ?? 0;
+    return length === IPV4_BYTES ? bytes.readInt32BE(at + 2) : this.#addresses.fresh(bytes, at + 2, length);
+  }
+
+  #revoke(bytes: Buffer, at: number): void {
+    const length = bytes[at + 1] ?? 0;
+    const prefix = bytes[at + 2 + length] ?? 0;
+    if (prefix === length * 8) this.#grants.delete(this.#keyAt(bytes, at));
+    else
+      this.#revoked.set(
+        networkOf(Uint8Array.from(bytes.subarray(at + 2, at + 2 + length)), prefix),
+        this.#order,
+      );
+  }
+
+  /** Whether a network that holds the client was revoked after this grant. */
+  #isRevoked({ client, order }: Collected): boolean {
+    if (this.#revoked.size === 0) return false;
+    for (const last of this.#revoked.covering(addressToBytes(client))) if (last > order) return true;
+    return false;
+  }
+
   grants(): Grant[] {
-    return [...this.#grants.values()];
+    const grants: Grant[] = [];
+    for (const one of this.#grants.values()) {
+      const { client, expiresAt, reporter } = one;
+      if (!this.#isRevoked(one)) grants.push({ client, expiresAt, reporter });
+    }
+    return grants;
   }
 }

@@ -9,7 +9,8 @@
  * one is deleted when nothing in it can be alive: a lease after its last use, by the monotonic clock,
  * so that a wall clock that jumps ahead and returns deletes nothing early, and one that jumps back does
  * not keep segments for ever. A segment of an earlier run is kept until its grants are over by the wall
- * clock at the start, and no longer than that lease.
+ * clock at the start, and no longer than that lease. Segments go in the order in which they were written: a
+ * revocation outlasts the grants that it took away.
  *
  * Errors: a failed write or fdatasync gives that group a Fault STORE and makes the journal degraded:
  * commits fail at once, the disk is not touched, until tick has opened a new segment. A segment that has
@@ -20,7 +21,7 @@
  */
 import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
-import type { Grant } from '../core/grant.js';
+import type { Grant, Revocation } from '../core/grant.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Spread } from '../runtime/distribution.js';
 import type { Log } from '../runtime/log.js';
@@ -29,8 +30,9 @@ import { lockDirectory, prepareDirectory } from './directory.js';
 import { GroupEncoder, HEADER_BYTES } from './frame.js';
 import type { RecoveredSegment, Recovery } from './recover.js';
 import { recover } from './recover.js';
+import { Sealed } from './sealed.js';
 import type { Files } from './segment.js';
-import { Segment, cutFile, damagedName, nodeFiles, segmentName, settle } from './segment.js';
+import { Segment, codeOf, cutFile, nodeFiles, segmentName, settle } from './segment.js';
 import { Timings } from './timings.js';
 
 const SEGMENT_BYTES = 67_108_864;
@@ -58,21 +60,15 @@ export interface JournalOptions {
   readonly segmentBytes?: number;
 }
 
-/** A segment that is only kept until its grants are over. */
-interface Sealed {
-  readonly file: string;
-  readonly keep: boolean;
-  /** Monotonic milliseconds. */
-  deadline: number;
-}
-
 export class Journal {
   readonly #options: JournalOptions;
   readonly #files: Files;
   readonly #lock: DirectoryLock;
   readonly #encoder = new GroupEncoder();
   readonly #chores = new Set<Promise<void>>();
-  #sealed: Sealed[] = [];
+  readonly #sealed: Sealed;
+  /** A new segment was asked for. */
+  #wanted = false;
   #nextNumber: number;
   #current: Segment | undefined;
   /** When the current segment got its first frame, monotonic milliseconds. */
@@ -93,6 +89,7 @@ export class Journal {
   private constructor(options: JournalOptions, lock: DirectoryLock, recovery: Recovery) {
     this.#options = options;
     this.#files = options.files ?? nodeFiles;
+    this.#sealed = new Sealed({ files: this.#files, clock: options.clock, log: options.log });
     this.#lock = lock;
     this.#nextNumber = recovery.nextNumber;
   }
@@ -133,9 +130,42 @@ export class Journal {
    * are on stable storage, with a Fault STORE when not. One call at a time; done may make the next.
    */
   commit(grants: readonly Grant[], done: (fault?: Fault) => void): void {
+    this.#write(
+      grants.length,
+      () => {
+        this.#encoder.encode(grants);
+      },
+      done,
+    );
+  }
+
+  /** As commit: after a restart, grants committed before this are gone for whoever is in these networks. */
+  revoke(revocations: readonly Revocation[], done: (fault?: Fault) => void): void {
+    this.#write(
+      revocations.length,
+      () => {
+        this.#encoder.encodeRevocations(revocations);
+      },
+      done,
+    );
+  }
+
+  /** Begins a new segment with the next tick; what is in the one in use is kept as long as ever. */
+  rotate(): void {
+    this.#wanted = true;
+    this.#lastTry = -Infinity;
+  }
+
+  /** Bytes in the segment in use, and how many segments there are. */
+  get usage(): { readonly bytes: number; readonly segments: number } {
+    const open = this.#current === undefined ? 0 : 1;
+    return { bytes: this.#current?.position ?? 0, segments: this.#sealed.count + open };
+  }
+
+  #write(count: number, encode: () => void, done: (fault?: Fault) => void): void {
     if (this.#inFlight !== undefined) throw new Error('journal: a commit is in flight');
     const segment = this.#closed === undefined ? this.#current : undefined;
-    if (segment === undefined || grants.length === 0) {
+    if (segment === undefined || count === 0) {
       const fault = segment === undefined ? this.#refusal() : undefined;
       this.#options.clock.soon(() => {
         done(fault);
@@ -143,9 +173,9 @@ export class Journal {
       return;
     }
     // Before anything is in flight: what cannot be encoded is a bug of the caller, and only his.
-    this.#encoder.encode(grants);
+    encode();
     this.#inFlight = done;
-    this.#timings.begin(grants.length, this.#options.clock.mono());
+    this.#timings.begin(count, this.#options.clock.mono());
     segment.append(this.#encoder, (error) => {
       this.#settled(segment, error);
     });
@@ -154,11 +184,15 @@ export class Journal {
   /** To be called each second: rotates, deletes what is dead, tries a new segment after a failure. Returns at once. */
   tick(): void {
     if (this.#closed !== undefined) return;
-    this.#deleteDead();
+    const deleting = this.#sealed.deleteDead();
+    if (deleting !== undefined) this.#chore(deleting);
     this.#adopt();
     const mono = this.#options.clock.mono();
     const wanted =
-      this.#current === undefined || this.#due(this.#current, mono) || this.#isDeleted(this.#current);
+      this.#wanted ||
+      this.#current === undefined ||
+      this.#due(this.#current, mono) ||
+      this.#isDeleted(this.#current);
     if (
       !wanted ||
       this.#next !== undefined ||
@@ -231,6 +265,7 @@ export class Journal {
     if (this.#current !== undefined) this.#seal(this.#current);
     this.#current = this.#next;
     this.#next = undefined;
+    this.#wanted = false;
     this.#since = undefined;
     if (this.#degraded !== undefined) {
       this.#degraded = undefined;
@@ -270,9 +305,7 @@ export class Journal {
       this.#current = await this.#create();
     } catch (error) {
       const reason = reasonOf(error);
-      const full =
-        typeof error === 'object' && error !== null && 'code' in error && FULL.includes(error.code);
-      if (!full) {
+      if (!FULL.includes(codeOf(error))) {
         throw new Fault(
           'STORE',
           `cannot write in the journal directory ${this.#options.directory}: ${reason}`,
@@ -295,7 +328,7 @@ export class Journal {
             this.#files.unlink(file, done);
           });
         else {
-          this.#sealed.push({ file, keep, deadline: this.#deadline(latestExpiry) });
+          this.#sealed.add({ file, keep, deadline: this.#deadline(latestExpiry) });
           if (state === 'torn') await cutFile(this.#files, file, end);
         }
       } catch (error) {
@@ -328,36 +361,9 @@ export class Journal {
     if (!segment.empty) {
       // Not by the wall clock: it may be ahead just now, and return.
       const deadline = this.#options.clock.mono() + this.#options.lifetimeMs + DELETE_MARGIN_MS;
-      this.#sealed.push({ file: segment.file, keep: false, deadline });
+      this.#sealed.add({ file: segment.file, keep: false, deadline });
     }
     this.#chore(segment.retire());
-  }
-
-  #deleteDead(): void {
-    const mono = this.#options.clock.mono();
-    const dead = this.#sealed.filter(({ deadline }) => deadline <= mono);
-    if (dead.length === 0) return;
-    this.#sealed = this.#sealed.filter(({ deadline }) => deadline > mono);
-    for (const segment of dead) this.#chore(this.#delete(segment));
-  }
-
-  async #delete(segment: Sealed): Promise<void> {
-    const { file, keep } = segment;
-    try {
-      if (keep)
-        await settle((done) => {
-          this.#files.rename(file, damagedName(file), done);
-        });
-      else
-        await settle((done) => {
-          this.#files.unlink(file, done);
-        });
-    } catch (error) {
-      if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return;
-      this.#options.log.warn('journal: cannot remove a segment', { segment: file, error: reasonOf(error) });
-      segment.deadline = this.#options.clock.mono() + DELETE_MARGIN_MS;
-      this.#sealed.push(segment);
-    }
   }
 
   #chore(work: Promise<void>): void {

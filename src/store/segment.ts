@@ -89,7 +89,12 @@ export function settle(start: (done: Settled) => void): Promise<void> {
   });
 }
 
-function openFile(files: Files, file: string, flags: number): Promise<number> {
+/** The system's code of an error, such as ENOENT; undefined for anything else. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+export function openFile(files: Files, file: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => {
     files.open(file, flags, (error, fd) => {
       if (error === null) resolve(fd);
@@ -99,7 +104,7 @@ function openFile(files: Files, file: string, flags: number): Promise<number> {
 }
 
 /** A file is written short when its room ends; what the rest would have met is the error of a full disk. */
-function shortWrite(written: number, wanted: number): Error {
+export function shortWrite(written: number, wanted: number): Error {
   return Object.assign(new Error(`short write: ${written} of ${wanted} bytes`), { code: 'ENOSPC' });
 }
 

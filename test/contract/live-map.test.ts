@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import type { Fault } from '../../src/core/fault.js';
 import type { ContainerName } from '../../src/exports/containers.js';
 import { formats, type FormatName } from '../../src/exports/formats.js';
 import { EXPIRES_AT, grant, grants, MapBench, VALUE } from '../support/live-map.js';
@@ -75,6 +76,63 @@ describe.each(Object.keys(readers) as LiveName[])('%s', (format) => {
         ['2001:db8::6', VALUE],
       ]),
     );
+  });
+
+  describe('renewed', () => {
+    const renewed = (bench: MapBench): Promise<Fault | undefined> =>
+      new Promise((resolve) => {
+        bench.map.renew(resolve);
+      });
+
+    test('it shows the snapshot and nothing else, in a new file, quietly', async () => {
+      const bench = await opened({ live: [grant('192.0.2.1'), grant('192.0.2.2')] });
+      const { ino } = statSync(bench.path);
+      bench.live.splice(0, 1);
+      bench.live.push(grant('192.0.2.3'));
+      expect(await renewed(bench)).toBeUndefined();
+      expect([...(await read.dump(bench.path)).keys()].sort()).toEqual(['192.0.2.2', '192.0.2.3']);
+      expect(statSync(bench.path).ino).not.toBe(ino);
+      expect(bench.said.filter(({ level }) => level !== 'debug')).toEqual([]);
+    });
+
+    test('while it is being built, what changes is not lost, and who asks again waits for another', async () => {
+      const bench = await opened({ live: grants(20_000) });
+      const first = renewed(bench);
+      const change = bench.put('192.0.2.1');
+      bench.live.splice(0, 10_000);
+      const second = renewed(bench);
+      expect(await Promise.all([first, change, second])).toEqual([undefined, undefined, undefined]);
+      expect((await read.dump(bench.path)).size).toBe(10_001);
+      expect(await read.lookup(bench.path, '192.0.2.1')).toBe(VALUE);
+    });
+
+    test('in the midst of changes it is not put off for ever', async () => {
+      const bench = await opened();
+      const state = { isOver: false };
+      const renewal = renewed(bench).then(() => (state.isOver = true));
+      for (let i = 0; !state.isOver && i < 1_000_000; i += 1) {
+        bench.map.apply({ put: [grant(`10.0.0.${i & 255}`)], remove: [] }, () => undefined);
+        if (i % 10 === 0) await pause(0);
+      }
+      expect(state.isOver).toBe(true);
+      await renewal;
+    });
+
+    test('that cannot be is a Fault, once; closed, too', async () => {
+      const bench = await opened({ live: [grant('192.0.2.1')] });
+      unlinkSync(bench.path);
+      mkdirSync(bench.path);
+      expect(await renewed(bench)).toMatchObject({ code: 'MAP' });
+      expect(bench.map.degraded).toContain(bench.path);
+      rmdirSync(bench.path);
+      expect(await renewed(bench)).toBeUndefined();
+      expect(bench.map.degraded).toBeUndefined();
+      const last = renewed(bench);
+      const again = renewed(bench);
+      await bench.map.close();
+      expect([await last, (await again)?.code]).toEqual([undefined, 'MAP']);
+      expect(await renewed(bench)).toMatchObject({ code: 'MAP' });
+    });
   });
 
   test('a renewal replaces the end of a grant', async () => {

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { Fault } from '../../src/core/fault.js';
-import type { Verdict } from '../../src/core/ledger.js';
+import type { Verdict } from '../../src/core/decision.js';
 import type { Lookup, LookupOptions } from '../../src/lookups/lookup.js';
 import { type LookupKind, lookups } from '../../src/lookups/lookups.js';
 import { parsePlace, type Place } from '../../src/lookups/place.js';

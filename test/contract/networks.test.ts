@@ -17,8 +17,9 @@ import {
 } from '../../src/core/address.js';
 import { Fault } from '../../src/core/fault.js';
 import type { Grant } from '../../src/core/grant.js';
-import { Ledger, type MapChange } from '../../src/core/ledger.js';
+import { Ledger } from '../../src/core/ledger.js';
 import { contains, type Network, parseNetwork } from '../../src/core/network.js';
+import type { MapChange } from '../../src/core/outlets.js';
 import { networkOfSubject, type Permission, type Subject } from '../../src/core/subject.js';
 import { keysForPostfix, type DialectName } from '../../src/exports/dialect.js';
 import { entryOf } from '../../src/exports/entry.js';
@@ -140,6 +141,9 @@ class World {
           this.journal.push(...grants);
           done();
         },
+        revoke: (_, done) => {
+          done();
+        },
         degraded: undefined,
       },
       map: {
@@ -147,10 +151,15 @@ class World {
           this.change(change);
           done();
         },
+        renew: (done) => {
+          this.live = keysIn(lmdb, this.ledger.permissions());
+          done();
+        },
       },
       clock: this.clock,
       ...rules,
       alarms: { full: () => undefined, roomAgain: () => undefined, clockJumped: () => undefined },
+      observer: { listens: false, leased: () => undefined, ended: () => undefined },
       lifetimeMs: LIFETIME,
       max: 1_000,
       pastMs: 0,
@@ -166,9 +175,9 @@ class World {
   }
 
   change({ put, remove }: MapChange): void {
+    for (const client of remove) for (const key of keysOf(lmdb, client) ?? []) this.live.delete(key);
     for (const permission of put)
       for (const key of keysOf(lmdb, permission.client) ?? []) this.live.set(key, permission.expiresAt);
-    for (const client of remove) for (const key of keysOf(lmdb, client) ?? []) this.live.delete(key);
   }
 
   report(client: ClientAddress): string {

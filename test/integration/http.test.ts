@@ -356,6 +356,24 @@ describe('who may ask', () => {
     }
   });
 
+  test.each([false, true])('recent changes, once somebody has looked; whose: %j', async (shows) => {
+    const { daemon, port } = await start({
+      more: `[http]\nlisten = "${HTTP}"\nshow_addresses = ${shows}\n`,
+    });
+    const udp = await UdpClient.open(daemon.port);
+    expect(await udp.add('203.0.113.81')).toBe(SUCCESS);
+    expect((await ask(port, '/')).body).toContain('No changes are known.');
+    expect(await udp.add('203.0.113.82')).toBe(SUCCESS);
+    udp.close();
+    let body = '';
+    await until('it is shown', 10_000, async () => {
+      ({ body } = await ask(port, '/'));
+      return !body.includes('No changes are known.');
+    });
+    expect(body.includes('203.0.113.82')).toBe(shows);
+    expect(body).not.toContain('203.0.113.81');
+  });
+
   test('another address than loopback is warned about, loopback is not', async () => {
     const wide = await start({ http: '0.0.0.0:0' });
     expect((await wide.daemon.logged(/^http: others/, 1_000)).level).toBe('warn');
@@ -452,7 +470,8 @@ describe('hostile requests', () => {
     for (let n = 50; n < 100; n += 1) expect(await client.add(`203.0.113.${n}`, 2_000)).toBe(SUCCESS);
     client.close();
     flooding.socket.destroy();
-    expect(valueOf(await scrape(port), 'dracd_grants')).toBe(100);
+    // What was scraped just now is told again for a moment.
+    await until('all are counted', 10_000, async () => valueOf(await scrape(port), 'dracd_grants') === 100);
   });
 
   test('sixteen streams are served and the seventeenth is not; a stop waits for none of them', async () => {

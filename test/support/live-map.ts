@@ -8,7 +8,7 @@ import type { ClientAddress } from '../../src/core/address.js';
 import type { Fault } from '../../src/core/fault.js';
 import type { Grant } from '../../src/core/grant.js';
 import type { Permission } from '../../src/core/subject.js';
-import type { MapChange } from '../../src/core/ledger.js';
+import type { MapChange } from '../../src/core/outlets.js';
 import type { LiveMapOptions, OpenLiveMap } from '../../src/exports/format.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import type { Log, LogLevel } from '../../src/runtime/log.js';

@@ -15,11 +15,14 @@ import { crc32 } from 'node:zlib';
 import { parseConfig } from '../../src/config.js';
 import { Fault } from '../../src/core/fault.js';
 import type { Grant } from '../../src/core/grant.js';
+import type { OperatorEntry } from '../../src/core/operator-entry.js';
+import type { Subject } from '../../src/core/subject.js';
 import { expireMaps } from '../../src/expire-map.js';
 import { formats, type FormatName } from '../../src/exports/formats.js';
 import { exclusive } from '../../src/exports/map-lock.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { silentLog } from '../../src/runtime/log.js';
+import { ENTRIES_NAME, EntriesFile } from '../../src/store/entries-file.js';
 import { FORMAT_VERSION, encodeHeader } from '../../src/store/frame.js';
 import { Journal } from '../../src/store/journal.js';
 import { segmentName } from '../../src/store/segment.js';
@@ -67,7 +70,7 @@ function config(some: readonly FormatName[] = names, more = '') {
 
 /** Maps as a daemon leaves them that was killed. */
 async function leaveMaps(some: readonly FormatName[] = names): Promise<void> {
-  const grants = [grantOf(STALE, NOW), grantOf(LIVE, NOW + 1_000)];
+  const grants = [grantOf(STALE, NOW), grantOf(LIVE, NOW + 600_000)];
   for (const { format, ...rest } of config(some).exports) {
     const options = { ...rest, clock, log: silentLog, snapshot: () => grants };
     const map = exclusive(formats[format].create(options), options);
@@ -111,7 +114,7 @@ async function failure(options: Partial<Parameters<typeof expireMaps>[0]> = {}):
 test('what is over goes out of a map of every format, what is not stays', async () => {
   await leaveMaps();
   expect(await everyMap()).toEqual(each([STALE, LIVE]));
-  leaveJournal(grantOf(STALE, NOW), grantOf(LIVE, NOW + 1_000));
+  leaveJournal(grantOf(STALE, NOW), grantOf(LIVE, NOW + 600_000));
   expect(await failure()).toBeUndefined();
   expect(await everyMap()).toEqual(each([LIVE]));
 });
@@ -123,19 +126,56 @@ test('a grant that ends later than a lease from now, of before the clock was set
   expect(await everyMap()).toEqual(each([LIVE]));
 });
 
+const made = (kind: OperatorEntry['kind'], subject: string, times: Partial<OperatorEntry> = {}) => ({
+  ...{ kind, subject: subject as Subject, reason: 'r', author: 'a', createdAt: NOW },
+  ...times,
+});
+
+test('what operators have pinned stays, what they have denied goes', async () => {
+  await leaveMaps();
+  leaveJournal(grantOf(LIVE, NOW + 600_000));
+  await new EntriesFile(journal).save([made('pin', STALE), made('deny', LIVE)]);
+  expect(await failure()).toBeUndefined();
+  expect(await everyMap()).toEqual(each([STALE]));
+});
+
+test('what an operator let relay for a while counts for nothing when the clock was set back since', async () => {
+  leaveJournal();
+  const later = NOW + 3_600_000;
+  await new EntriesFile(journal).save([
+    made('grant', STALE, { createdAt: later, expiresAt: later + 600_000 }),
+    made('grant', LIVE, { createdAt: NOW - 1_000, expiresAt: NOW + 600_000 }),
+  ]);
+  expect(await failure()).toBeUndefined();
+  expect(await everyMap()).toEqual(each([LIVE]));
+});
+
+test('entries that cannot be read empty every map, and nothing is left locked', async () => {
+  await leaveMaps();
+  leaveJournal(grantOf(LIVE, NOW + 600_000));
+  await new EntriesFile(journal).save([made('deny', LIVE)]);
+  const file = path.join(journal, ENTRIES_NAME);
+  writeFileSync(file, readFileSync(file, 'utf8').replace(LIVE, STALE));
+  expect(await failure()).toMatchObject({ code: 'STORE', message: expect.stringContaining(file) as string });
+  expect(await everyMap()).toEqual(each([]));
+  const options = { directory: journal, lifetimeMs: LIFETIME_MS, durability: 'memory', clock, log } as const;
+  const { journal: held } = await Journal.open(options);
+  await held.close();
+});
+
 describe('a journal that cannot be read empties every map, and is told of', () => {
   test.each([
     [
       'others may write in it',
       () => {
-        leaveJournal(grantOf(LIVE, NOW + 1_000));
+        leaveJournal(grantOf(LIVE, NOW + 600_000));
         chmodSync(journal, 0o770);
       },
     ],
     [
       'it belongs to another user',
       () => {
-        leaveJournal(grantOf(LIVE, NOW + 1_000));
+        leaveJournal(grantOf(LIVE, NOW + 600_000));
         chownSync(journal, NOBODY, NOBODY);
       },
     ],
@@ -164,7 +204,7 @@ describe('a journal that cannot be read empties every map, and is told of', () =
     [
       'its lock is no file',
       () => {
-        leaveJournal(grantOf(LIVE, NOW + 1_000));
+        leaveJournal(grantOf(LIVE, NOW + 600_000));
         mkdirSync(path.join(journal, 'lock'));
       },
     ],
@@ -205,7 +245,7 @@ describe('a journal that cannot be read empties every map, and is told of', () =
 describe('a map that cannot be written', () => {
   test('is removed, whatever its format, except for one that holds more than grants; the fault is told', async () => {
     await leaveMaps();
-    leaveJournal(grantOf(LIVE, NOW + 1_000));
+    leaveJournal(grantOf(LIVE, NOW + 600_000));
     const broken = config(names, 'group = "no-such-group"\n');
     const fault = await failure({ config: broken });
     expect(fault?.message).toContain('group no-such-group is not in /etc/group');
@@ -218,7 +258,7 @@ describe('a map that cannot be written', () => {
 
   test('keeps no other from being written, and with its rules right again it is written', async () => {
     await leaveMaps();
-    leaveJournal(grantOf(LIVE, NOW + 1_000));
+    leaveJournal(grantOf(LIVE, NOW + 600_000));
     writeFileSync(rules, '192.0.2.1:perhaps\n');
     expect(await failure()).toMatchObject({ code: 'CONFIG' });
     expect(await everyMap()).toEqual({ ...each([LIVE]), tcprules: [STALE, LIVE] });
@@ -234,7 +274,7 @@ describe('a map that cannot be written', () => {
       mode: 0o644,
       clock,
       log,
-      snapshot: () => [grantOf(LIVE, NOW + 1_000)],
+      snapshot: () => [grantOf(LIVE, NOW + 600_000)],
     };
     const running = exclusive(formats.lmdb.create(options), options);
     await running.open();
@@ -254,7 +294,7 @@ describe('a map that cannot be written', () => {
 
 test('maps that are not configured any more are looked after where they are, and not made', async () => {
   await leaveMaps(['bdb', 'cdb', 'lmdb']);
-  leaveJournal(grantOf(LIVE, NOW + 1_000));
+  leaveJournal(grantOf(LIVE, NOW + 600_000));
   chownSync(fileOf('cdb'), NOBODY, NOBODY);
   expect(
     await failure({ config: config(['lmdb']), left: config(['bdb', 'cdb', 'list']).exports }),

@@ -4,7 +4,7 @@ import { Coverage, type CoverageOptions } from '../../../src/core/coverage.js';
 import { NeverGranted } from '../../../src/core/never.js';
 import { type Network, parseNetwork } from '../../../src/core/network.js';
 import { Reporters } from '../../../src/core/reporters.js';
-import { SiteNetworks } from '../../../src/core/site.js';
+import { Standing } from '../../../src/core/standing.js';
 
 const at = (text: string): ClientAddress => parseAddress(text) as ClientAddress;
 const net = (text: string): Network => parseNetwork(text) as Network;
@@ -22,9 +22,9 @@ function coverage(options: Partial<CoverageOptions>, world: World = {}): Coverag
   never.setHosts((world.hosts ?? []).map(at));
   const reporters = new Reporters();
   reporters.replace((world.reporters ?? []).map(net));
-  const site = new SiteNetworks((world.always ?? []).map(net), networks);
+  const standing = new Standing((world.always ?? []).map(net), networks);
   const exact = { ipv6Prefix: 128, ipv4Prefix: 32, access: [], hosting: [] };
-  return new Coverage({ ...exact, never, reporters, site, ...options });
+  return new Coverage({ ...exact, never, reporters, standing, ...options });
 }
 
 const WIDE = { ipv6Prefix: 64, ipv4Prefix: 24 };

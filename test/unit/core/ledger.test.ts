@@ -1,147 +1,10 @@
-import { parseAddress, type ClientAddress } from '../../../src/core/address.js';
+/** ledger - reports, groups, expiry, the cap, jumps of the clock, restart; what covers more than an address. */
 import { Fault } from '../../../src/core/fault.js';
 import type { Grant } from '../../../src/core/grant.js';
-import {
-  Ledger,
-  MAX_GROUP,
-  MAX_WAITING,
-  REWRITE_STEP,
-  SWEEP_STEP,
-  type GrantStore,
-  type LiveMap,
-  type MapChange,
-  type Outcome,
-  type Report,
-} from '../../../src/core/ledger.js';
-import { Coverage } from '../../../src/core/coverage.js';
-import { NeverGranted } from '../../../src/core/never.js';
-import { parseNetwork, type Network } from '../../../src/core/network.js';
-import { Reporters } from '../../../src/core/reporters.js';
-import { FOREVER, SiteNetworks } from '../../../src/core/site.js';
+import { MAX_GROUP, MAX_WAITING, REWRITE_STEP, SWEEP_STEP } from '../../../src/core/ledger.js';
+import { FOREVER } from '../../../src/core/standing.js';
 import type { Subject } from '../../../src/core/subject.js';
-
-const at = (text: string): ClientAddress => parseAddress(text) as ClientAddress;
-const net = (text: string): Network => parseNetwork(text) as Network;
-const POP = at('192.0.2.1');
-const LIFETIME = 60_000;
-
-/** What may relay beside grants, and how much of IPv6 a grant covers. */
-interface Wide {
-  readonly always?: readonly string[];
-  readonly ipv6Prefix?: number;
-}
-
-/** A world in which nothing happens until the test says so. */
-class World {
-  w = 1_800_000_000_000;
-  m = 0;
-  tasks: (() => void)[] = [];
-  journal: Grant[][] = [];
-  stored: ((fault?: Fault) => void)[] = [];
-  map = new Map<Subject, number>();
-  shown: (() => void)[] = [];
-  mapFault: Fault | undefined;
-  holdMap = false;
-  said: string[] = [];
-  degraded: string | undefined;
-  reporters = new Reporters();
-  never = new NeverGranted({ networks: [net('198.51.100.0/24')] });
-  site: SiteNetworks;
-  ledger: Ledger;
-
-  constructor(max = 100, pastMs = 0, { always = [], ipv6Prefix = 128 }: Wide = {}) {
-    const degraded = (): string | undefined => this.degraded;
-    this.site = new SiteNetworks(always.map(net), [net('198.51.100.0/24')]);
-    this.reporters.replace([parseNetwork('192.0.2.0/28') as Network]);
-    const store: GrantStore = {
-      commit: (grants, done) => {
-        this.journal.push([...grants]);
-        this.stored.push(done);
-      },
-      get degraded() {
-        return degraded();
-      },
-    };
-    const map: LiveMap = {
-      apply: (change, done) => {
-        const act = (): void => {
-          if (this.mapFault === undefined) this.change(change);
-          done(this.mapFault);
-        };
-        if (this.holdMap) this.shown.push(act);
-        else act();
-      },
-    };
-    this.ledger = new Ledger({
-      store,
-      map,
-      clock: { wall: () => this.w, mono: () => this.m, soon: (fn) => void this.tasks.push(fn) },
-      reporters: this.reporters,
-      never: this.never,
-      site: this.site,
-      coverage: new Coverage({
-        ipv6Prefix,
-        ipv4Prefix: 32,
-        access: [],
-        hosting: [],
-        never: this.never,
-        reporters: this.reporters,
-        site: this.site,
-      }),
-      alarms: {
-        full: (n) => void this.said.push(`full ${n}`),
-        roomAgain: () => void this.said.push('room'),
-        clockJumped: (ms) => void this.said.push(`jump ${ms}`),
-      },
-      lifetimeMs: LIFETIME,
-      max,
-      pastMs,
-    });
-  }
-
-  change({ put, remove }: MapChange): void {
-    for (const grant of put) this.map.set(grant.client, grant.expiresAt);
-    for (const client of remove) this.map.delete(client);
-  }
-
-  permits(client: ClientAddress): boolean {
-    return this.ledger.ask(client).verdict === 'permitted';
-  }
-
-  run(): void {
-    while (this.tasks.length > 0) this.tasks.shift()?.();
-  }
-
-  /** Lets everything that waits for the disk go through. */
-  settle(fault?: Fault): void {
-    this.run();
-    while (this.stored.length > 0) {
-      this.stored.shift()?.(fault);
-      this.run();
-    }
-  }
-
-  pass(ms: number): void {
-    this.w += ms;
-    this.m += ms;
-    this.ledger.sweep();
-    this.run();
-  }
-
-  report(client: string, sender: ClientAddress = POP): { outcomes: Outcome[] } {
-    const outcomes: Outcome[] = [];
-    const report: Report = { client: at(client), sender, settle: (outcome) => void outcomes.push(outcome) };
-    this.ledger.authorize(report);
-    return { outcomes };
-  }
-
-  add(client: string): Outcome | undefined {
-    const { outcomes } = this.report(client);
-    this.settle();
-    expect(outcomes).toHaveLength(1);
-    return outcomes[0];
-  }
-}
+import { at, LIFETIME, POP, World } from './world.js';
 
 const storeFault = new Fault('STORE', 'disk on fire');
 
@@ -617,8 +480,8 @@ describe("the site's own networks", () => {
       expect(world.add(client)).toBe('granted');
     expect([...world.map.keys()]).toEqual(['203.0.113.8']);
     const removed: Subject[] = [];
-    const change = world.change.bind(world);
-    world.change = (one) => {
+    const change = world.show.bind(world);
+    world.show = (one) => {
       removed.push(...one.remove);
       change(one);
     };

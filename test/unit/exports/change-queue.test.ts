@@ -29,7 +29,7 @@ test('takes several changes in one slice, in order', () => {
   queue.push({ put: [], remove: ['192.0.2.1' as ClientAddress] }, () => told.push(3));
   const writer = recorder();
   expect(queue.writeSlice(writer, always)).toBe(0);
-  expect(writer.calls).toEqual(['+192.0.2.1', '-192.0.2.2', '-192.0.2.1']);
+  expect(writer.calls).toEqual(['-192.0.2.2', '+192.0.2.1', '-192.0.2.1']);
   for (const done of queue.written()) done();
   expect(told).toEqual([1, 2, 3]);
   expect(queue.isEmpty).toBe(true);

@@ -1,6 +1,6 @@
 /** LiveMaps - several maps as one: when a change is done, and what it says when one of them cannot. */
 import { Fault } from '../../../src/core/fault.js';
-import type { MapChange } from '../../../src/core/ledger.js';
+import type { MapChange } from '../../../src/core/outlets.js';
 import type { OpenLiveMap } from '../../../src/exports/format.js';
 import { LiveMaps } from '../../../src/exports/live-maps.js';
 import { grant } from '../../support/live-map.js';
@@ -21,6 +21,11 @@ class HandMap implements OpenLiveMap {
 
   apply(change: MapChange, done: (fault?: Fault) => void): void {
     this.changes.push(change);
+    this.answer.push(done);
+  }
+
+  renew(done: (fault?: Fault) => void): void {
+    this.asked.push(`${this.#name} renews`);
     this.answer.push(done);
   }
 
@@ -107,4 +112,24 @@ test('opens one after the other; ticks and closes all', async () => {
     'map 1 closes',
     'map 2 closes',
   ]);
+});
+
+test('renewed: done when all are, with the first Fault; without maps at once', () => {
+  const { maps, all, told, asked } = several(2);
+  all.renew((fault) => told.push(fault));
+  expect(asked).toEqual(['map 1 renews', 'map 2 renews']);
+  const fault = new Fault('MAP', 'no');
+  maps[1]?.answer[0]?.(fault);
+  expect(told).toEqual([]);
+  maps[0]?.answer[0]?.();
+  expect(told).toEqual([fault]);
+  several(0).all.renew((one) => told.push(one));
+  expect(told).toEqual([fault, undefined]);
+});
+
+test('tells which of them are degraded', () => {
+  const { maps, all } = several(2);
+  expect(all.degraded).toEqual([]);
+  if (maps[1] !== undefined) maps[1].degraded = 'broken';
+  expect(all.degraded).toEqual(['broken']);
 });

@@ -160,7 +160,7 @@ describe('a look-up under way', () => {
     });
     expect(said).toEqual(['300', '300']);
     await Promise.all(changes);
-    expect([answered, (await dump(bench.path)).size, bench.said]).toEqual([3, 0, []]);
+    expect([answered, (await dump(bench.path)).size, bench.said]).toEqual([3, 300, []]);
   });
 
   test('the control: without the lock the same changes spoil it', async () => {

@@ -13,6 +13,7 @@ function paper(openFails = false): OpenLiveMap & { isOpen: boolean } {
     degraded: undefined,
     apply: () => undefined,
     freshness: { behindSince: undefined, writtenAt: 0 },
+    renew: () => undefined,
     tick: () => undefined,
     open: () => {
       if (openFails) return Promise.reject(new Error('no'));

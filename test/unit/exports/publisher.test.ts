@@ -41,6 +41,23 @@ test('many changes in an interval are one publication, when the interval is over
   expect(bench.published).toBe(1);
 });
 
+test('renewed, it answers at once and is published within its interval', async () => {
+  const { bench, clock } = await opened();
+  const told: unknown[] = [];
+  bench.live.set('192.0.2.1', grant('192.0.2.1'));
+  const since = clock.mono();
+  bench.map.renew((fault) => told.push(fault));
+  expect([told, bench.published]).toEqual([[undefined], 0]);
+  expect(bench.map.freshness.behindSince).toBe(since);
+  clock.advance(1_000);
+  await publications(bench, 1);
+  expect(text(bench)).toBe('192.0.2.1\n');
+  await until('it is no longer behind', 5_000, () => bench.map.freshness.behindSince === undefined);
+  await bench.map.close();
+  bench.map.renew((fault) => told.push(fault));
+  expect(told[1]).toMatchObject({ code: 'MAP' });
+});
+
 test('after a quiet time a change is published at once', async () => {
   const { bench, clock } = await opened();
   clock.advance(1_000);

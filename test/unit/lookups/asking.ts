@@ -1,6 +1,6 @@
 /** asking - what the tests of lookups/ ask, and whom */
 import { type ClientAddress, parseAddress } from '../../../src/core/address.js';
-import type { Verdict } from '../../../src/core/ledger.js';
+import type { Verdict } from '../../../src/core/decision.js';
 import type { OnMiss, Permits } from '../../../src/lookups/lookup.js';
 
 export function at(text: string): ClientAddress {

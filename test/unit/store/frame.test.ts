@@ -14,7 +14,7 @@ import {
   frameEnd,
   headerVersion,
 } from '../../../src/store/frame.js';
-import { encoded, grantOf, sorted } from './journal-bench.js';
+import { encoded, encodedRevocations, grantOf, sorted } from './journal-bench.js';
 
 const EVER = 2 ** 50;
 const MAX_FRAME_ENTRIES = 16_384;
@@ -68,7 +68,11 @@ const SAMPLE_HEX =
   '0000003a40c8bc75' +
   '0104c633640704c0000201019e7044887b' +
   '011020010db800000000000000010000002510fe800000000000000000000000000001ffffffffffff';
-const HEADER_HEX = '64726163646a6e6c00000001cf58d11f';
+/** Likewise: 198.51.100.7, 2001:db8:1:2::/64 and ::/0. */
+const REVOKED = ['198.51.100.7', '2001:db8:1:2::/64', '::/0'];
+const REVOKED_HEX =
+  '0000003fe08e70150204c633640720019e7044887b021020010db800010002000000000000000040019e7044887b02100000000000000000000000000000000000019e7044887b';
+const HEADER_HEX = '64726163646a6e6c00000002565180a5';
 
 describe('the header', () => {
   test('is these bytes', () => {
@@ -144,7 +148,9 @@ describe('a frame', () => {
   const four = whole.subarray(0, 17);
   test.each([
     ['of length 0', Buffer.alloc(FRAME_HEADER_BYTES)],
-    ['with an entry of an unknown kind', frameOf(Buffer.concat([Buffer.of(2), four.subarray(1)]))],
+    ['with an entry of an unknown kind', frameOf(Buffer.concat([Buffer.of(3), four.subarray(1)]))],
+    ['with a revocation of 33 bits', frameOf(Buffer.of(2, 4, 1, 2, 3, 4, 33, 0, 0, 0, 0, 0, 1))],
+    ['that ends within a revocation', frameOf(Buffer.of(2, 4, 1, 2, 3, 4, 24, 0, 0, 0, 0, 0))],
     ['with a client of 5 bytes', frameOf(Buffer.of(1, 5, 1, 2, 3, 4, 5, 4, 1, 2, 3, 4, 0, 0, 0, 0, 0, 1))],
     ['with a reporter of 0 bytes', frameOf(Buffer.of(1, 4, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 1))],
     ['that ends within an entry', frameOf(whole.subarray(0, 30))],
@@ -270,5 +276,46 @@ describe('the collector', () => {
       return collector.take(bytes, 0, bytes.length);
     });
     expect(answers).toEqual([7, now + 10 * lifetime]);
+  });
+});
+
+describe('a revocation', () => {
+  const now = 1_780_000_000_000;
+  const lifetime = 60_000;
+  const of = (client: string, ms = 5): Buffer => encoded([grantOf(client, now + ms)]);
+  const clients = (...frames: Buffer[]): string[] =>
+    decoded(Buffer.concat(frames), new GrantCollector(now, lifetime)).map(({ client }) => client);
+
+  test('is these bytes', () => {
+    const bytes = encodedRevocations(...REVOKED);
+    expect(bytes.toString('hex')).toBe(REVOKED_HEX);
+    expect(frameEnd(bytes, 0, bytes.length)).toBe(bytes.length);
+  });
+
+  test.each([
+    ['10.0.0.1', ['10.0.0.2', '10.0.1.1', '2001:db8:1:2::6']],
+    ['10.0.0.0/24', ['10.0.1.1', '2001:db8:1:2::6']],
+    ['0.0.0.0/0', ['2001:db8:1:2::6']],
+    ['2001:db8:1:2::/64', ['10.0.0.1', '10.0.0.2', '10.0.1.1']],
+    ['192.0.2.0/24', ['10.0.0.1', '10.0.0.2', '10.0.1.1', '2001:db8:1:2::6']],
+  ])('of %s leaves what is elsewhere', (subject, left) => {
+    const all = ['10.0.0.1', '10.0.0.2', '10.0.1.1', '2001:db8:1:2::6'].map((client) => of(client));
+    expect(clients(...all, encodedRevocations(subject))).toEqual(left);
+  });
+
+  test.each(['10.0.0.1', '10.0.0.0/24'])(
+    'of %s: what is granted later counts, and no more than that',
+    (subject) => {
+      const frames = [of('10.0.0.1', 50), encodedRevocations(subject), of('10.0.0.1', 7)];
+      const found = decoded(Buffer.concat(frames), new GrantCollector(now, lifetime));
+      expect(found).toEqual([grantOf('10.0.0.1', now + 7)]);
+      expect(clients(...frames, encodedRevocations(subject))).toEqual([]);
+      expect(clients(encodedRevocations(subject), of('10.0.0.1'))).toEqual(['10.0.0.1']);
+    },
+  );
+
+  test('has no end of its own', () => {
+    const bytes = encodedRevocations('10.0.0.1');
+    expect(new GrantCollector(now, lifetime).take(bytes, 0, bytes.length)).toBe(0);
   });
 });

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { ClientAddress } from '../../../src/core/address.js';
 import type { Fault } from '../../../src/core/fault.js';
 import type { Grant } from '../../../src/core/grant.js';
+import type { Subject } from '../../../src/core/subject.js';
 import type { Log } from '../../../src/runtime/log.js';
 import { GroupEncoder, encodeHeader } from '../../../src/store/frame.js';
 import type { JournalOptions } from '../../../src/store/journal.js';
@@ -27,6 +28,15 @@ export function grantOf(client: string, expiresAt: number, reporter = REPORTER):
 export function encoded(grants: readonly Grant[]): Buffer {
   const encoder = new GroupEncoder();
   encoder.encode(grants);
+  return Buffer.from(encoder.bytes.subarray(0, encoder.length));
+}
+
+/** A group of revocations as it stands on the disk. */
+export function encodedRevocations(...subjects: string[]): Buffer {
+  const encoder = new GroupEncoder();
+  encoder.encodeRevocations(
+    subjects.map((subject) => ({ subject: subject as Subject, at: 1_780_000_000_123 })),
+  );
   return Buffer.from(encoder.bytes.subarray(0, encoder.length));
 }
 
@@ -82,6 +92,17 @@ export class JournalBench {
   commit(...grants: Grant[]): Promise<Fault | undefined> {
     return new Promise((resolve) => {
       this.journal.commit(grants, resolve);
+    });
+  }
+
+  /** Likewise, when these networks are revoked. */
+  revoke(...subjects: string[]): Promise<Fault | undefined> {
+    const at = this.clock.wall();
+    return new Promise((resolve) => {
+      this.journal.revoke(
+        subjects.map((subject) => ({ subject: subject as Subject, at })),
+        resolve,
+      );
     });
   }
 

@@ -1,7 +1,8 @@
 /** journal against a model - whatever is committed, fails, is killed or rotated: what was acknowledged is there. */
 import fc from 'fast-check';
-import type { ClientAddress } from '../../../src/core/address.js';
+import { addressToBytes, type ClientAddress } from '../../../src/core/address.js';
 import type { Grant } from '../../../src/core/grant.js';
+import { contains, parseNetwork, type Network } from '../../../src/core/network.js';
 import type { Files } from '../../../src/store/segment.js';
 import { JournalBench, grantOf } from './journal-bench.js';
 import type { Trick } from './watched-files.js';
@@ -42,6 +43,16 @@ async function commit(world: World, grants: readonly Grant[]): Promise<void> {
     acknowledged.set(client, Math.max(acknowledged.get(client) ?? 0, expiresAt));
 }
 
+async function revoke({ bench, acknowledged, told }: World, text: string): Promise<void> {
+  const network = parseNetwork(text) as Network;
+  const isMeant = (one: string): boolean => contains(network, addressToBytes(one as ClientAddress));
+  const fault = await bench.revoke(text);
+  // One that failed may be on the disk or not.
+  for (const one of [...acknowledged.keys()]) if (isMeant(one)) acknowledged.delete(one);
+  if (fault !== undefined) return;
+  for (const one of [...told]) if (isMeant(one.split(' ')[0] ?? '')) told.delete(one);
+}
+
 interface Step {
   readonly what: string;
   readonly run: (world: World) => Promise<void>;
@@ -68,6 +79,10 @@ const commits = fc
       ),
     ),
   );
+
+const revocations = fc
+  .constantFrom('10.0.0.3', '10.0.0.0/30', '10.0.0.0/8', '2001:db8::1', '2001:db8::/64', '0.0.0.0/0', '::/0')
+  .map((text) => step(`revoke ${text}`, (world) => revoke(world, text)));
 
 const ticks = fc
   .record({
@@ -146,6 +161,7 @@ async function play(steps: readonly Step[]): Promise<void> {
 test('acknowledged and alive is there after each start, and nothing that was never committed', async () => {
   const any = fc.oneof(
     { arbitrary: commits, weight: 6 },
+    { arbitrary: revocations, weight: 3 },
     { arbitrary: ticks, weight: 4 },
     { arbitrary: breaks, weight: 2 },
     { arbitrary: mends, weight: 2 },

@@ -644,8 +644,8 @@ describe('a start', () => {
     expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
     await bench.close();
     const newer = bench.bytes(segmentName(1));
-    // Version 2 with the checksum that belongs to it.
-    Buffer.from('64726163646a6e6c00000002', 'hex').copy(newer);
+    // Version 3 with the checksum that belongs to it.
+    Buffer.from('64726163646a6e6c00000003', 'hex').copy(newer);
 
     newer.writeUInt32BE(crc32(newer.subarray(0, 12)), 12);
     writeFileSync(path.join(bench.directory, segmentName(1)), newer);
@@ -782,6 +782,72 @@ describe('close', () => {
   });
 });
 
+describe('revoke', () => {
+  test('then reopen gives back what was not revoked, and what was granted later', async () => {
+    await bench.open();
+    expect(await bench.commit(...leases(10))).toBeUndefined();
+    expect(await bench.revoke('10.0.0.0/29', '10.0.0.9')).toBeUndefined();
+    expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
+    await bench.crash();
+    expect(await bench.open()).toEqual([bench.lease('10.0.0.1'), bench.lease('10.0.0.8')]);
+  });
+
+  test('is refused like a commit while the disk fails, and calls back once', async () => {
+    await bench.open();
+    bench.files.trick = fails('fdatasync', { error: 'EIO' });
+    expect(await bench.revoke('10.0.0.0/8')).toMatchObject({ code: 'STORE' });
+    expect(await bench.revoke('10.0.0.0/8')).toMatchObject({ code: 'STORE' });
+    bench.files.release();
+    await bench.tick();
+    await bench.tick();
+    expect(await bench.revoke('10.0.0.0/8')).toBeUndefined();
+  });
+
+  test('outlasts the grants that it took away, whatever their ends: segments go in order', async () => {
+    await bench.open();
+    // An earlier run with a longer lease.
+    expect(await bench.commit(grantOf('10.0.0.1', bench.clock.wall() + LIFETIME))).toBeUndefined();
+    await bench.reopen();
+    expect(await bench.revoke('10.0.0.1')).toBeUndefined();
+    expect(await bench.reopen()).toEqual([]);
+    // The segment of the revocation holds nothing that lives, but the one before it does.
+    await bench.tick(MARGIN + 1_000);
+    expect(bench.names()).toContain(segmentName(2));
+    expect(await bench.reopen()).toEqual([]);
+    await bench.tick(LIFETIME + MARGIN);
+    expect(bench.names()).not.toContain(segmentName(1));
+    expect(bench.names()).not.toContain(segmentName(2));
+  });
+
+  test('a segment that cannot be removed keeps those after it', async () => {
+    await bench.open();
+    expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
+    await bench.reopen();
+    expect(await bench.revoke('10.0.0.1')).toBeUndefined();
+    await bench.reopen();
+    bench.files.trick = (call) =>
+      call.name === 'unlink' && call.file === segmentName(1) ? { error: 'EACCES' } : undefined;
+    await bench.tick(LIFETIME + MARGIN);
+    expect(bench.names()).toEqual(expect.arrayContaining([segmentName(1), segmentName(2)]));
+    bench.files.release();
+    await bench.tick(MARGIN);
+    expect(bench.names()).not.toContain(segmentName(2));
+  });
+});
+
+test('rotate begins a new segment, and loses nothing', async () => {
+  await bench.open();
+  expect(await bench.commit(bench.lease('10.0.0.1'))).toBeUndefined();
+  bench.journal.rotate();
+  await bench.tick(0);
+  expect(await bench.commit(bench.lease('10.0.0.2'))).toBeUndefined();
+  expect(bench.names()).toEqual([segmentName(1), segmentName(2)]);
+  expect(bench.journal.usage.segments).toBe(2);
+  await bench.tick();
+  expect(bench.names()).toHaveLength(2);
+  expect(await bench.reopen()).toHaveLength(2);
+});
+
 describe('readJournal', () => {
   test('no directory: no grants, and none is made', () => {
     const { grants, release } = bench.read();
@@ -813,7 +879,7 @@ describe('readJournal', () => {
     rmSync(bench.directory);
     mkdirSync(bench.directory, { mode: 0o750 });
     const newer = path.join(bench.directory, segmentName(1));
-    writeFileSync(newer, Buffer.from('64726163646a6e6c00000002565180a5', 'hex'));
+    writeFileSync(newer, Buffer.from('64726163646a6e6c000000032156b033', 'hex'));
     for (let i = 0; i < 2; i += 1) {
       expect(() => bench.read()).toThrow('run the newer dracd');
     }

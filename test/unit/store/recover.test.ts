@@ -20,7 +20,7 @@ import { damagedName, segmentName } from '../../../src/store/segment.js';
 import type { Said } from '../../support/live-map.js';
 import { recordingLog } from '../../support/live-map.js';
 import { newDirectory } from '../../support/processes.js';
-import { encoded, grantOf, segmentBytes, sorted } from './journal-bench.js';
+import { encoded, encodedRevocations, grantOf, segmentBytes, sorted } from './journal-bench.js';
 
 const NOW = 1_780_000_000_000;
 const LIFETIME = 60_000;
@@ -339,13 +339,13 @@ function unprivileged<T>(fn: () => T): T {
 }
 
 describe('a newer format', () => {
-  test.each([2, 2 ** 32 - 1])('%i stops the start and says what to do', (version) => {
+  test.each([3, 2 ** 32 - 1])('%i stops the start and says what to do', (version) => {
     putAll();
     const bytes = Buffer.concat([withVersion(version), Buffer.from('of which we know nothing')]);
     put(2, bytes);
     expect(() => recovered()).toThrow(expect.objectContaining({ code: 'STORE' }) as Error);
     expect(() => recovered()).toThrow(
-      `journal segment ${fileOf(2)} is of format ${version}, written by a newer dracd (this one reads 1): kept as it is; ` +
+      `journal segment ${fileOf(2)} is of format ${version}, written by a newer dracd (this one reads 2): kept as it is; ` +
         'run the newer dracd or move the journal directory away',
     );
     expect(readFileSync(fileOf(2)).equals(bytes)).toBe(true);
@@ -380,5 +380,26 @@ describe('which grants', () => {
     put(9, segmentBytes(of('192.0.2.9')));
     expect(recovered().grants).toEqual(of('192.0.2.10'));
     expect(recovered().nextNumber).toBe(11);
+  });
+});
+
+describe('revocations', () => {
+  const one = (client: string, ms = 5): Grant[] => [grantOf(client, NOW + ms)];
+
+  test('a segment of version 1, as an older dracd wrote it, is read, and revoked by a later one', () => {
+    put(1, Buffer.concat([withVersion(1), encoded(one('10.0.0.1')), encoded(one('10.0.0.2'))]));
+    put(2, Buffer.concat([encodeHeader(), encodedRevocations('10.0.0.1')]));
+    expect(recovered().grants).toEqual(one('10.0.0.2'));
+  });
+
+  test('cut in the middle, the revocation never was', () => {
+    const revoked = encodedRevocations('10.0.0.0/8');
+    const before = [encodeHeader(), encoded(one('10.0.0.1'))];
+    put(1, Buffer.concat([...before, revoked.subarray(0, revoked.length - 1), Buffer.alloc(100)]));
+    const found = recovered();
+    expect(found.grants).toEqual(one('10.0.0.1'));
+    expect(stateOf(found, 1)).toMatchObject({ state: 'torn', end: Buffer.concat(before).length });
+    put(1, Buffer.concat([...before, revoked, Buffer.alloc(100)]));
+    expect(recovered().grants).toEqual([]);
   });
 });

@@ -1,0 +1,38 @@
+/**
+ * outlets - what the ledger needs of others: a store, a live map, and somebody who listens
+ */
+import type { Entry } from './entry.js';
+import type { Fault } from './fault.js';
+import type { Grant, Revocation } from './grant.js';
+import type { EndedLease } from './leases.js';
+import type { Permission, Subject } from './subject.js';
+
+export interface GrantStore {
+  /** Makes grants durable as one group, then calls done once, with a Fault when they are not. One call at a time. */
+  commit(grants: readonly Grant[], done: (fault?: Fault) => void): void;
+  /** Likewise, that what was committed before for clients in these networks counts no more. */
+  revoke(revocations: readonly Revocation[], done: (fault?: Fault) => void): void;
+  /** In words, why grants cannot be made durable at present. */
+  readonly degraded: string | undefined;
+}
+
+export interface MapChange {
+  readonly put: readonly Permission[];
+  /** Made before what is put. */
+  readonly remove: readonly Subject[];
+}
+
+export interface LiveMap {
+  /** Makes the map say so, then calls done once, with a Fault when it cannot. Changes are applied in order. */
+  apply(change: MapChange, done: (fault?: Fault) => void): void;
+  /** Shows what may relay now in place of all that it shows, at once; then calls done once, with a Fault when it cannot. */
+  renew(done: (fault?: Fault) => void): void;
+}
+
+/** Who hears what happens to leases. Called in the midst of things: it must be quick. */
+export interface LedgerObserver {
+  /** Whether it listens at all: if not, it is told nothing. */
+  readonly listens: boolean;
+  leased(change: 'granted' | 'renewed', lease: Entry): void;
+  ended(change: 'revoked' | 'expired', lease: EndedLease): void;
+}

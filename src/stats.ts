@@ -1,0 +1,53 @@
+/**
+ * stats - the daemon's numbers and states, flat and by name, for people and machines
+ *
+ * Names are fixed, but for those of counters: `counted.` and the counter's name. No address, no user.
+ */
+import type { Stats } from './admin/operations.js';
+import type { Changes } from './changes.js';
+import type { Ledger } from './core/ledger.js';
+import type { EntryKind } from './core/operator-entry.js';
+import type { Standing } from './core/standing.js';
+import type { LiveMaps } from './exports/live-maps.js';
+import type { Counters } from './runtime/counters.js';
+import type { Journal } from './store/journal.js';
+
+export interface StatsOptions {
+  readonly version: string;
+  /** Wall clock and monotonic time at which the daemon started. */
+  readonly started: { readonly wall: number; readonly mono: number };
+  readonly clock: { mono(): number };
+  readonly max: number;
+  readonly ledger: Ledger;
+  readonly standing: Standing;
+  readonly journal: Journal;
+  readonly maps: LiveMaps;
+  readonly changes: Changes;
+  readonly counters: Counters;
+}
+
+export function statsOf(options: StatsOptions): Stats {
+  const { changes, clock, counters, journal, ledger, maps, max, standing, started, version } = options;
+  const kinds = [...standing.entries()].map(({ kind }) => kind);
+  const count = (kind: EntryKind): number => kinds.filter((one) => one === kind).length;
+  const { bytes, segments } = journal.usage;
+  return {
+    version,
+    startedAt: new Date(started.wall).toISOString(),
+    uptimeSeconds: Math.floor((clock.mono() - started.mono) / 1_000),
+    leases: ledger.size,
+    leasesMax: max,
+    leasesEnded: ledger.leases.remembered,
+    operatorGrants: count('grant'),
+    pins: count('pin'),
+    denies: count('deny'),
+    reportsWaiting: ledger.waiting,
+    journalBytes: bytes,
+    journalSegments: segments,
+    journalDegraded: journal.degraded ?? '',
+    mapsDegraded: maps.degraded.length,
+    mapsProblem: maps.degraded[0] ?? '',
+    watchers: changes.watchers,
+    ...Object.fromEntries(Object.entries(counters.snapshot()).map(([name, n]) => [`counted.${name}`, n])),
+  };
+}

@@ -1,0 +1,111 @@
+/** entry-book - durable first, then in force; groups; the limit. */
+import type { EntryChange } from '../../src/core/entries.js';
+import { Fault } from '../../src/core/fault.js';
+import type { OperatorEntry } from '../../src/core/operator-entry.js';
+import type { Subject } from '../../src/core/subject.js';
+import { EntryBook } from '../../src/entry-book.js';
+
+const entry = (subject: string, kind: OperatorEntry['kind'] = 'deny'): OperatorEntry => ({
+  kind,
+  subject: subject as Subject,
+  reason: 'r',
+  author: 'a',
+  createdAt: 0,
+});
+
+/** A book whose file and entries do what a test says. */
+function world(max = 3) {
+  const events: string[] = [];
+  const live = new Map<string, OperatorEntry>();
+  const faults: { save?: Fault | undefined; change?: Fault | undefined } = {};
+  const book = new EntryBook({
+    max,
+    standing: { entries: () => live.values() },
+    file: {
+      save: async (entries) => {
+        events.push(`save ${Array.from(entries, ({ subject }) => subject).join()}`);
+        await Promise.resolve();
+        if (faults.save !== undefined) throw faults.save;
+      },
+    },
+    entries: {
+      change: (changes: readonly EntryChange[], done) => {
+        for (const change of changes) {
+          if ('come' in change) live.set(change.come.subject, change.come);
+          else live.delete(change.go.subject);
+          events.push('come' in change ? `come ${change.come.subject}` : `go ${change.go.subject}`);
+        }
+        done(faults.change);
+      },
+    },
+  });
+  return { book, events, faults, live };
+}
+
+const go = (subject: string): EntryChange => ({ go: { kind: 'deny', subject: subject as Subject } });
+
+test('a change is in force once it is saved, and answers what stood there before', async () => {
+  const { book, events } = world();
+  const first = entry('192.0.2.1');
+  expect(await book.change({ come: first })).toEqual({ before: undefined, fault: undefined });
+  expect(events).toEqual(['save 192.0.2.1', 'come 192.0.2.1']);
+  expect((await book.change({ come: entry('192.0.2.1') })).before).toBe(first);
+  expect((await book.change(go('192.0.2.9'))).before).toBeUndefined();
+  expect(events.slice(4)).toEqual(['save 192.0.2.1']);
+});
+
+test('what comes together is one write, in the order in which it came', async () => {
+  const { book, events } = world();
+  const all = [
+    book.change({ come: entry('192.0.2.1') }),
+    book.change({ come: entry('192.0.2.2') }),
+    book.change(go('192.0.2.1')),
+  ];
+  expect((await Promise.all(all)).map(({ before }) => before?.subject)).toEqual([
+    undefined,
+    undefined,
+    '192.0.2.1',
+  ]);
+  expect(events).toEqual(['save 192.0.2.2', 'come 192.0.2.1', 'come 192.0.2.2', 'go 192.0.2.1']);
+  await book.rewrite();
+  expect(events.at(-1)).toBe('save 192.0.2.2');
+});
+
+test('a write that fails changes nothing, and the next one is tried', async () => {
+  const { book, events, faults, live } = world();
+  faults.save = new Fault('STORE', 'no room');
+  const all = ['192.0.2.1', '192.0.2.2'].map((subject) => book.change({ come: entry(subject) }));
+  expect(await Promise.allSettled(all)).toMatchObject([
+    { status: 'rejected', reason: { code: 'STORE' } },
+    { status: 'rejected', reason: { code: 'STORE' } },
+  ]);
+  expect([live.size, events.length]).toEqual([0, 1]);
+  faults.save = undefined;
+  await book.change({ come: entry('192.0.2.1') });
+  expect(live.size).toBe(1);
+});
+
+test('a map that cannot show it is an answer: it stands', async () => {
+  const { book, faults, live } = world();
+  faults.change = new Fault('MAP', 'no');
+  expect(await book.change({ come: entry('192.0.2.1') })).toEqual({
+    before: undefined,
+    fault: faults.change,
+  });
+  expect(live.size).toBe(1);
+});
+
+test('there is a limit; what is there may be changed all the same', async () => {
+  const { book } = world(2);
+  await book.change({ come: entry('192.0.2.1') });
+  const second = book.change({ come: entry('192.0.2.2') });
+  const third = book.change({ come: entry('192.0.2.3') });
+  await second;
+  await expect(third).rejects.toMatchObject({
+    code: 'FULL',
+    message: expect.stringContaining('2 entries') as string,
+  });
+  expect((await book.change({ come: entry('192.0.2.2') })).before).toBeDefined();
+  await book.change(go('192.0.2.1'));
+  expect((await book.change({ come: entry('192.0.2.3') })).fault).toBeUndefined();
+});
