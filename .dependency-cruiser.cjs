@@ -1,7 +1,12 @@
 /** The directions in which imports may point: the diagram in CONTRIBUTING.md, enforced. */
-const rooms = ['core', 'wire', 'runtime', 'intake', 'report', 'store', 'exports', 'lookups'];
+const rooms = ['core', 'wire', 'runtime', 'intake', 'report', 'store', 'exports', 'lookups', 'admin'];
 const ground = ['core', 'wire', 'runtime'];
-const native = { exports: ['koffi'], runtime: ['fs-native-extensions', 'pino'], intake: ['lru-cache'] };
+const native = {
+  exports: ['koffi'],
+  runtime: ['fs-native-extensions', 'pino'],
+  intake: ['lru-cache'],
+  admin: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection', 'grpc-health-check'],
+};
 module.exports = {
   forbidden: [
     { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
@@ -40,6 +45,15 @@ module.exports = {
         to: { path: `node_modules/${name}/` },
       })),
     ),
+    {
+      name: 'ctl-speaks-only-grpc',
+      severity: 'error',
+      from: { path: '^src/ctl(/|\\.ts$)' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(ctl/|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
+      },
+    },
     {
       name: 'only-config-reads-configuration',
       severity: 'error',

@@ -6,6 +6,8 @@
  */
 import { normalize } from 'node:path';
 import { z } from 'zod';
+import { adminKeys, adminTable } from './config-admin.js';
+import { absolutePath as path, areApart, place } from './config-place.js';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { IPV4_BYTES, parseAddress } from './core/address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from './core/coverage.js';
@@ -16,7 +18,6 @@ import type { ExportKey, LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 import { placeholders } from './lookups/explanation.js';
 import { lookups } from './lookups/lookups.js';
-import { type Place, parsePlace, placeText } from './lookups/place.js';
 import { LOG_LEVELS } from './runtime/log.js';
 
 const formatNames = Object.keys(formats) as (keyof typeof formats)[];
@@ -104,6 +105,7 @@ export const allowed: Readonly<Record<string, string>> = {
   'exports.*.command': `a list of a program and its arguments, ${known('command')}`,
   'exports.*.command.*': 'a text of 1 to 4096 characters',
   'exports.*.command_stdin': `"none" or "list", ${known('command_stdin')}`,
+  ...adminKeys,
   log: 'a table [log]',
   'log.level': quoted(LOG_LEVELS),
 };
@@ -160,11 +162,6 @@ const grants = z.strictObject({
   hosting_networks: z.array(network).max(100_000).default([]),
 });
 
-const path = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]+$/);
-
 const rpc = z
   .strictObject({
     addresses: z
@@ -216,13 +213,6 @@ const exportedTable = z
     path: ['path'],
     message: 'the MTA would not find it',
   });
-
-const place = z.string().transform((text, context) => {
-  const parsed = parsePlace(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: 'custom', message: 'not a place to listen at' });
-  return z.NEVER;
-});
 
 function template(maxLength: number, names: readonly string[]) {
   return z
@@ -290,15 +280,6 @@ const lookedUp = z
     },
   }));
 
-/** Whether no place is listened at twice; a port that any will do for is none. */
-function areApart(list: readonly { readonly listen: readonly Place[] }[]): boolean {
-  const places = list
-    .flatMap(({ listen }) => listen)
-    .filter((one) => one.transport === 'unix' || one.port !== 0)
-    .map(placeText);
-  return new Set(places).size === places.length;
-}
-
 /** The keys of a table that its format or dialect does not know: each is a mistake, not a wish to be passed over. */
 function misplaced(table: z.output<typeof exportedTable>): ExportKey[] {
   const format: LiveMapFormat = formats[table.format];
@@ -327,8 +308,15 @@ const exported = exportedTable
     commandStdin: command_stdin,
   }));
 
-/** The schema, with the directory that state goes to when a path is not given. */
-export function configSchema(stateDirectory: string) {
+/** Where things are when a path is not given. */
+export interface Directories {
+  readonly state: string;
+  /** Of sockets. */
+  readonly runtime: string;
+}
+
+/** The schema, with the directories that are meant when a path is not given. */
+export function configSchema({ state, runtime }: Directories) {
   return z.strictObject({
     rpc: rpc.prefault({}),
     reporters: z
@@ -340,7 +328,7 @@ export function configSchema(stateDirectory: string) {
     grants: grants.prefault({}),
     store: z
       .strictObject({
-        directory: path.default(`${stateDirectory}/journal`),
+        directory: path.default(`${state}/journal`),
         durability: z.enum(['disk', 'memory']).default('disk'),
       })
       .prefault({}),
@@ -350,8 +338,9 @@ export function configSchema(stateDirectory: string) {
       .refine((list) => new Set(list.map((one) => normalize(one.path))).size === list.length, {
         message: 'two exports with one path',
       })
-      .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
+      .prefault([{ format: 'lmdb', path: `${state}/relay.lmdb` }]),
     lookups: z.array(lookedUp).max(8).refine(areApart, { message: 'one place twice' }).default([]),
+    admin: adminTable(runtime).prefault({}),
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
 }

@@ -3,14 +3,14 @@
  *
  * TOML (smol-toml), checked as a whole (zod): every mistake is reported at once, each with file, key,
  * value and what is allowed. Without a file the defaults hold: loopback listeners, loopback reporters
- * and the original's dracd.allow, grants of 30 minutes, state under the directory given.
+ * and the original's dracd.allow, grants of 30 minutes, state and the admin socket under the directories given.
  *
  * Errors: Fault CONFIG, whose message is ready to be shown.
  */
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { conflicts } from './config-conflicts.js';
-import { allowed, type Config, configSchema } from './config-schema.js';
+import { allowed, type Config, configSchema, type Directories } from './config-schema.js';
 import { Fault, reasonOf } from './core/fault.js';
 import { readSmallFile } from './runtime/read-file.js';
 
@@ -59,10 +59,10 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
 }
 
 /**
- * Checks the text of a configuration. `file` is only named in messages; `stateDirectory` is where
- * state goes when the text names no path.
+ * Checks the text of a configuration. `file` is only named in messages; `directories` are where
+ * things go when the text names no path.
  */
-export function parseConfig(text: string, file: string, stateDirectory: string): Config {
+export function parseConfig(text: string, file: string, directories: Directories): Config {
   let root: unknown;
   try {
     root = parse(text);
@@ -70,7 +70,7 @@ export function parseConfig(text: string, file: string, stateDirectory: string):
     const where = error instanceof TomlError ? `:${error.line}:${error.column}` : '';
     throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error)}`, error);
   }
-  const result = configSchema(stateDirectory).safeParse(root);
+  const result = configSchema(directories).safeParse(root);
   const mistakes = result.success
     ? conflicts(result.data).map(
         ({ path, problem }) => `key ${keyName(path)} = ${valueAt(root, path)}: ${problem}`,
@@ -81,12 +81,12 @@ export function parseConfig(text: string, file: string, stateDirectory: string):
 }
 
 /** Reads a configuration file. */
-export function readConfig(file: string, stateDirectory: string): Config {
+export function readConfig(file: string, directories: Directories): Config {
   let text: string;
   try {
     text = readSmallFile(file, MAX_CONFIG_BYTES);
   } catch (error) {
     throw new Fault('CONFIG', `${file}: cannot be read: ${reasonOf(error)}`, error);
   }
-  return parseConfig(text, file, stateDirectory);
+  return parseConfig(text, file, directories);
 }

@@ -72,14 +72,19 @@ function configFile(options: Options): string | undefined {
   return options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
 }
 
+/** The first of the directories that systemd names in a variable. */
+function firstDirectory(variable: string): string | undefined {
+  return process.env[variable]?.split(':').find((directory) => directory !== '');
+}
+
 function loadConfig(options: Options): Config {
   const file = configFile(options);
-  // systemd names the unit's StateDirectory; a person without a configuration works in the current directory.
+  // systemd names the unit's directories; a person without a configuration works in the current one.
   const state =
-    process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '') ??
-    (file === undefined ? LOCAL_STATE : SERVICE_STATE);
+    firstDirectory('STATE_DIRECTORY') ?? (file === undefined ? path.resolve(LOCAL_STATE) : SERVICE_STATE);
+  const directories = { state, runtime: firstDirectory('RUNTIME_DIRECTORY') ?? state };
   const config =
-    file === undefined ? parseConfig('', 'built-in defaults', path.resolve(state)) : readConfig(file, state);
+    file === undefined ? parseConfig('', 'built-in defaults', directories) : readConfig(file, directories);
   if (options.expire === undefined) return config;
   return { ...config, grants: { ...config.grants, lifetime: options.expire * MINUTE_MS } };
 }

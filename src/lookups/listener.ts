@@ -15,8 +15,8 @@
 import type { Socket } from 'node:net';
 import { Fault } from '../core/fault.js';
 import type { Timer } from '../runtime/clock.js';
+import { type Door, openDoor } from '../runtime/door.js';
 import { Connection, type QuestionReader } from './connection.js';
-import { type Door, openDoor } from './door.js';
 import type { Lookup, LookupOptions } from './lookup.js';
 
 export const MAX_CONNECTIONS = 1_024;
@@ -76,9 +76,12 @@ export class Listener<Question> implements Lookup {
       this.#count('accept-errors');
     };
     const maxConnections = Math.floor(MAX_CONNECTIONS / listen.length);
+    const fault = (message: string, cause: unknown): Fault => new Fault('LISTEN', message, cause);
+    const naming = { who: 'look-up', key: '[[lookups]] listen', fault };
+    const shared = { ...naming, mode, group, maxConnections, onSocket, onDrop, onError, log };
     try {
       for (const place of listen) {
-        const door = await openDoor({ place, mode, group, maxConnections, onSocket, onDrop, onError, log });
+        const door = await openDoor({ place, ...shared });
         this.#open.push(door);
         if (this.#stopping !== undefined)
           throw new Fault('LISTEN', 'stopped while the doors were being opened');

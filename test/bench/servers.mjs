@@ -85,6 +85,8 @@ directory = ${JSON.stringify(path.join(this.directory, 'journal'))}
 [[exports]]
 format = "lmdb"
 path = ${JSON.stringify(this.map)}
+[admin]
+listen = [${JSON.stringify(`unix:${path.join(this.directory, 'admin.sock')}`)}]
 `,
     );
     const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);

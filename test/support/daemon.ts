@@ -45,6 +45,8 @@ export interface DaemonOptions {
   readonly port?: number;
   /** More keys of [grants]. */
   readonly grants?: string;
+  /** The table [admin], when it is not to be a socket in the directory. */
+  readonly admin?: string;
   /** More TOML at the end. */
   readonly more?: string;
   /** A command that runs the daemon, e.g. ['strace', '-f']. */
@@ -86,6 +88,7 @@ directory = "${options.journal ?? path.join(directory, 'journal')}"
 format = "lmdb"
 path = "${options.map ?? path.join(directory, 'relay.lmdb')}"
 mode = "0644"
+${options.admin ?? `[admin]\nlisten = ["unix:${path.join(directory, 'admin.sock')}"]`}
 ${options.more ?? ''}
 `;
 }

@@ -1,20 +1,14 @@
 /**
- * place - where a look-up listens, as the configuration writes it
+ * config-place - where a door stands, as the configuration writes it
  *
  * `127.0.0.1:4799`, `[::1]:4799` or `unix:/path/of/a/socket`. Addresses, not host names: what a name stands for
  * may change, and a door that opens to more people than was meant is an open relay's beginning.
  */
 import path from 'node:path';
-import { parseAddress } from '../core/address.js';
+import { z } from 'zod';
+import { parseAddress } from './core/address.js';
+import { MAX_PATH_BYTES, type Place, placeText } from './runtime/place.js';
 
-export type Place =
-  | { readonly transport: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly transport: 'unix'; readonly path: string };
-
-/** Under this ending a socket is made, before it is renamed to its path. */
-export const BESIDE = '.new';
-/** Bytes that fit into the kernel's sockaddr_un, the ending included. */
-const MAX_PATH_BYTES = 107 - BESIDE.length;
 const MAX_PORT = 65_535;
 const UNIX = 'unix:';
 const TCP = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(0|[1-9][0-9]{0,4})$/;
@@ -36,8 +30,23 @@ export function parsePlace(text: string): Place | undefined {
   return { transport: 'tcp', host, port: Number(port) };
 }
 
-/** The place as the configuration writes it. */
-export function placeText(place: Place): string {
-  if (place.transport === 'unix') return `${UNIX}${place.path}`;
-  return `${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}`;
+export const place = z.string().transform((text, context) => {
+  const parsed = parsePlace(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: 'not a place to listen at' });
+  return z.NEVER;
+});
+
+/** Whether no place is listened at twice; a port that any will do for is none. */
+export function areApart(list: readonly { readonly listen: readonly Place[] }[]): boolean {
+  const places = list
+    .flatMap(({ listen }) => listen)
+    .filter((one) => one.transport === 'unix' || one.port !== 0)
+    .map(placeText);
+  return new Set(places).size === places.length;
 }
+
+export const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]+$/);
