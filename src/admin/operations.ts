@@ -1,0 +1,142 @@
+/**
+ * operations - what an operator can see and do, as the admin door needs it
+ *
+ * The door (gRPC) turns messages into these calls and back; whoever stands behind them keeps the promise that
+ * goes with each: what changes something is durable, in force for live look-ups and the live map, and told to the
+ * audit before it resolves.
+ *
+ * Times are wall clock, epoch milliseconds. A call that cannot be done rejects with a Fault; which of them
+ * are the operator's own mistake (a network that may never relay) is told by its code.
+ */
+import type { ClientAddress } from '../core/address.js';
+import type { Subject } from '../core/subject.js';
+
+/** Why something may relay or not: a lease, or an entry that an operator made. */
+export type Kind = 'grant' | 'pin' | 'deny';
+
+/** One row of the allow-list, or of what is denied. */
+export interface Row {
+  readonly kind: Kind;
+  /** The address, or the network that is meant. */
+  readonly subject: Subject;
+  /** Of a lease that covers a network: the client that was reported last. */
+  readonly client?: ClientAddress | undefined;
+  /** Undefined: it has no end. */
+  readonly expiresAt: number | undefined;
+  /** Of a lease: on whose word. */
+  readonly reporter?: ClientAddress | undefined;
+  /** Of an entry that an operator made. */
+  readonly author?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly user?: string | undefined;
+  readonly createdAt?: number | undefined;
+}
+
+export type ChangeKind =
+  'granted' | 'renewed' | 'revoked' | 'expired' | 'pinned' | 'unpinned' | 'denied' | 'undenied';
+
+/** What has happened to a row. */
+export interface Change {
+  /** Grows by one with each change; only comparable within one epoch. */
+  readonly position: number;
+  readonly kind: ChangeKind;
+  readonly at: number;
+  readonly row: Row;
+  /** Who did it and why, when an operator did. */
+  readonly author?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** Which rows; all that are given must fit. */
+export interface Filter {
+  /** Rows that have an address in common with it. */
+  readonly within?: Subject | undefined;
+  readonly reporter?: ClientAddress | undefined;
+  readonly user?: string | undefined;
+  readonly kind?: Kind | undefined;
+  /** Only rows that end before; rows without an end do not. */
+  readonly endsBefore?: number | undefined;
+}
+
+/** An operator's wish for an address or network. */
+export interface Wish {
+  readonly subject: Subject;
+  /** Undefined: without an end. A grant always has one. */
+  readonly lifetimeMs?: number | undefined;
+  readonly user?: string | undefined;
+  readonly reason: string;
+  readonly author: string;
+}
+
+/** What is to be taken away: leases and operators' grants in a network, on a reporter's word, or all. */
+export type Selection =
+  { readonly within: Subject } | { readonly reporter: ClientAddress } | { readonly all: true };
+
+/** Whether an address may relay, and which rule says so. */
+export interface Explanation {
+  readonly verdict: 'permitted' | 'not' | 'unknown';
+  /** never: configured; unusable: no address of a client; deny, pin, site, grant; none: nobody has said anything; full, degraded: cannot tell. */
+  readonly rule:
+    | 'unusable'
+    | 'never'
+    | 'deny'
+    | 'pin'
+    | 'site'
+    | 'grant'
+    | 'ended'
+    | 'none'
+    | 'full'
+    | 'degraded'
+    | 'host';
+  /** In words, for a help desk. */
+  readonly words: string;
+  readonly row?: Row | undefined;
+  /** When its last lease ended, if that is remembered. */
+  readonly endedAt?: number | undefined;
+}
+
+/** Numbers and names for people and machines: flat, each name documented in the README. */
+export type Stats = Readonly<Record<string, number | string | boolean>>;
+
+export interface Watching {
+  /** Ends it; idempotent. */
+  stop(): void;
+}
+
+export interface Operations {
+  /** Lets an address or network relay for a while. Resolves with its row. */
+  authorize(wish: Wish & { readonly lifetimeMs: number }): Promise<Row>;
+  /** Takes leases and operators' grants away; resolves with how many. Pins and denies stay. */
+  revoke(selection: Selection, by: { readonly author: string; readonly reason: string }): Promise<number>;
+  /** Lets it relay until told otherwise, or an end. */
+  pin(wish: Wish): Promise<Row>;
+  /** Ends what it has and lets it have nothing more; wins over all. */
+  deny(wish: Wish): Promise<Row>;
+  /** Takes a pin or deny away; resolves with whether there was one. */
+  remove(
+    kind: 'pin' | 'deny',
+    subject: Subject,
+    by: { readonly author: string; readonly reason: string },
+  ): Promise<boolean>;
+  explain(client: ClientAddress): Explanation;
+  /**
+   * Operators' entries first, then leases; safe to step through while things change. undefined stands for
+   * nothing: many rows have been looked at and did not fit, so let other work run before you go on.
+   */
+  rows(filter: Filter): Iterable<Row | undefined>;
+  /** Changes after `position`, those still remembered first. Answers undefined when some are not: the watcher must list anew. */
+  watch(position: number | undefined, tell: (change: Change) => void): Watching | undefined;
+  /** Which run of changes positions belong to. */
+  readonly epoch: string;
+  /** The position of the last change. */
+  readonly position: number;
+  stats(): Stats;
+  /** Reads the configuration anew; resolves with what has changed, and what needs a restart. Rejects with Fault CONFIG and changes nothing. */
+  reload(
+    author: string,
+  ): Promise<{ readonly changed: readonly string[]; readonly needsRestart: readonly string[] }>;
+  /** Begins a new journal segment. */
+  rotate(author: string): Promise<void>;
+  /** Stops the daemon as SIGTERM does; resolves when that has begun. */
+  shutdown(author: string): Promise<void>;
+}
