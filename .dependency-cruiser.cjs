@@ -10,6 +10,7 @@ const rooms = [
   'lookups',
   'import',
   'http',
+  'admin',
 ];
 const ground = ['core', 'wire', 'runtime'];
 const native = {
@@ -17,6 +18,7 @@ const native = {
   runtime: ['fs-native-extensions', 'pino'],
   intake: ['lru-cache'],
   http: ['prom-client'],
+  admin: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection', 'grpc-health-check'],
 };
 module.exports = {
   forbidden: [
@@ -56,6 +58,15 @@ module.exports = {
         to: { path: `node_modules/${name}/` },
       })),
     ),
+    {
+      name: 'ctl-speaks-only-grpc',
+      severity: 'error',
+      from: { path: '^src/ctl(/|\\.ts$)' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(ctl/|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
+      },
+    },
     {
       name: 'only-config-reads-configuration',
       severity: 'error',

@@ -2,7 +2,8 @@
  * config-conflicts - keys that are right each on its own and cannot hold together
  *
  * A site network that `never` takes away whole; a network that grants ask for and a map has no words for: its
- * readers would refuse whom the others let relay, or so many words that nothing else would be done any more.
+ * readers would refuse whom the others let relay, or so many words that nothing else would be done any more; an
+ * admin port without mutual TLS.
  */
 import type { Config } from './config-schema.js';
 import { IPV4_BYTES } from './core/address.js';
@@ -100,7 +101,28 @@ function unsaidNetworks(config: Config): Conflict[] {
   });
 }
 
+/** Doors that anybody could come through, or nobody. */
+function adminPorts({ admin: { listen, tls } }: Config): Conflict[] {
+  const missing = [
+    ...(tls.cert === '' ? ['cert'] : []),
+    ...(tls.key === '' ? ['key'] : []),
+    ...(tls.clientCa === '' ? ['client_ca'] : []),
+  ];
+  return listen.flatMap(({ transport }, index) => {
+    if (transport === 'unix') return [];
+    const path = ['admin', 'listen', index];
+    if (missing.length > 0) {
+      const problem = `a port needs mutual TLS; set ${missing.join(', ')} in [admin.tls], or listen on a unix socket`;
+      return [{ path, problem }];
+    }
+    if (tls.viewers.length + tls.operators.length > 0) return [];
+    return [
+      { path, problem: 'nobody may come in; name certificates in admin.tls.viewers or admin.tls.operators' },
+    ];
+  });
+}
+
 /** What does not hold together in a configuration whose keys are all right. */
 export function conflicts(config: Config): Conflict[] {
-  return [...lostNetworks(config), ...unsaidNetworks(config)];
+  return [...lostNetworks(config), ...unsaidNetworks(config), ...adminPorts(config)];
 }

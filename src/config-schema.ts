@@ -6,6 +6,8 @@
  */
 import { normalize } from 'node:path';
 import { z } from 'zod';
+import { adminKeys, adminTable } from './config-admin.js';
+import { absolutePath as path, areApart, place, portOrNone } from './config-place.js';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { IPV4_BYTES, parseAddress } from './core/address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from './core/coverage.js';
@@ -16,7 +18,6 @@ import type { ExportKey, LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 import { placeholders } from './lookups/explanation.js';
 import { lookups } from './lookups/lookups.js';
-import { type Place, parsePlace, placeText } from './lookups/place.js';
 import { LOG_LEVELS } from './runtime/log.js';
 
 const formatNames = Object.keys(formats) as (keyof typeof formats)[];
@@ -110,6 +111,7 @@ export const allowed: Readonly<Record<string, string>> = {
   'http.listen':
     'an IP address and port such as "127.0.0.1:9479" or "[::1]:9479"; port 0 means any, and "" no HTTP at all',
   'http.show_addresses': 'true or false',
+  ...adminKeys,
   log: 'a table [log]',
   'log.level': quoted(LOG_LEVELS),
 };
@@ -166,11 +168,6 @@ const grants = z.strictObject({
   hosting_networks: z.array(network).max(100_000).default([]),
 });
 
-const path = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]+$/);
-
 const rpc = z
   .strictObject({
     addresses: z
@@ -222,21 +219,6 @@ const exportedTable = z
     path: ['path'],
     message: 'the MTA would not find it',
   });
-
-const place = z.string().transform((text, context) => {
-  const parsed = parsePlace(text);
-  if (parsed !== undefined) return parsed;
-  context.addIssue({ code: 'custom', message: 'not a place to listen at' });
-  return z.NEVER;
-});
-
-const httpPlace = z.string().transform((text, context) => {
-  if (text === '') return undefined;
-  const parsed = parsePlace(text);
-  if (parsed?.transport === 'tcp') return parsed;
-  context.addIssue({ code: 'custom', message: 'not an address and port' });
-  return z.NEVER;
-});
 
 function template(maxLength: number, names: readonly string[]) {
   return z
@@ -304,15 +286,6 @@ const lookedUp = z
     },
   }));
 
-/** Whether no place is listened at twice; a port that any will do for is none. */
-function areApart(list: readonly { readonly listen: readonly Place[] }[]): boolean {
-  const places = list
-    .flatMap(({ listen }) => listen)
-    .filter((one) => one.transport === 'unix' || one.port !== 0)
-    .map(placeText);
-  return new Set(places).size === places.length;
-}
-
 /** The keys of a table that its format or dialect does not know: each is a mistake, not a wish to be passed over. */
 function misplaced(table: z.output<typeof exportedTable>): ExportKey[] {
   const format: LiveMapFormat = formats[table.format];
@@ -346,15 +319,22 @@ type Exported = z.output<typeof exported>;
 /** Who says neither maps nor look-ups gets the live map; who asks for look-ups alone gets no file beside them. */
 function withMaps<Table extends { exports?: Exported[] | undefined; lookups: readonly unknown[] }>(
   config: Table,
-  stateDirectory: string,
+  state: string,
 ) {
-  const live = { format: 'lmdb', path: `${stateDirectory}/relay.lmdb` };
+  const live = { format: 'lmdb', path: `${state}/relay.lmdb` };
   const { exports = config.lookups.length > 0 ? [] : [exported.parse(live)] } = config;
   return { ...config, exports };
 }
 
-/** The schema, with the directory that state goes to when a path is not given. */
-export function configSchema(stateDirectory: string) {
+/** Where things are when a path is not given. */
+export interface Directories {
+  readonly state: string;
+  /** Of sockets. */
+  readonly runtime: string;
+}
+
+/** The schema, with the directories that are meant when a path is not given. */
+export function configSchema({ state, runtime }: Directories) {
   const schema = z.strictObject({
     rpc: rpc.prefault({}),
     reporters: z
@@ -370,7 +350,7 @@ export function configSchema(stateDirectory: string) {
     grants: grants.prefault({}),
     store: z
       .strictObject({
-        directory: path.default(`${stateDirectory}/journal`),
+        directory: path.default(`${state}/journal`),
         durability: z.enum(['disk', 'memory']).default('disk'),
       })
       .prefault({}),
@@ -384,13 +364,14 @@ export function configSchema(stateDirectory: string) {
     lookups: z.array(lookedUp).max(8).refine(areApart, { message: 'one place twice' }).default([]),
     http: z
       .strictObject({
-        listen: httpPlace.prefault('127.0.0.1:9479'),
+        listen: portOrNone.prefault('127.0.0.1:9479'),
         show_addresses: z.boolean().default(false),
       })
       .prefault({}),
+    admin: adminTable(runtime).prefault({}),
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
-  return schema.transform((config) => withMaps(config, stateDirectory));
+  return schema.transform((config) => withMaps(config, state));
 }
 
 /** The whole configuration, checked and with every default filled in. Durations in milliseconds. */

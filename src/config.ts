@@ -3,7 +3,7 @@
  *
  * TOML (smol-toml), checked as a whole (zod): every mistake is reported at once, each with file, key,
  * value and what is allowed. Without a file the defaults hold: loopback listeners, loopback reporters
- * and the original's dracd.allow, grants of 30 minutes, state under the directory given.
+ * and the original's dracd.allow, grants of 30 minutes, state and the admin socket under the directories given.
  *
  * Errors: Fault CONFIG, whose message is ready to be shown.
  */
@@ -20,8 +20,10 @@ export type { Config } from './config-schema.js';
 export interface Defaults {
   /** Where state goes when the text names no path. */
   readonly stateDirectory: string;
+  /** Where sockets go; default: where state goes. */
+  readonly runtimeDirectory?: string | undefined;
   /** Gives what the text does not say, before all is checked. */
-  readonly supply: (root: TomlTable) => TomlTable;
+  readonly supply?: ((root: TomlTable) => TomlTable) | undefined;
 }
 
 /** A larger configuration file than this, bytes, is not one. */
@@ -66,20 +68,23 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
   ];
 }
 
-/** Checks the text of a configuration. `file` is only named in messages; `defaults` may be the state directory alone. */
+/**
+ * Checks the text of a configuration. `file` is only named in messages; `defaults` may be one directory for all that
+ * the text names no path for.
+ */
 export function parseConfig(text: string, file: string, defaults: string | Defaults): Config {
-  const { stateDirectory, supply } =
-    typeof defaults === 'string'
-      ? { stateDirectory: defaults, supply: (table: TomlTable): TomlTable => table }
-      : defaults;
+  const { stateDirectory, runtimeDirectory, supply }: Defaults =
+    typeof defaults === 'string' ? { stateDirectory: defaults } : defaults;
+  const directories = { state: stateDirectory, runtime: runtimeDirectory ?? stateDirectory };
   let root: TomlTable;
   try {
-    root = supply(parse(text));
+    root = parse(text);
+    root = supply?.(root) ?? root;
   } catch (error) {
     const where = error instanceof TomlError ? `:${error.line}:${error.column}` : '';
     throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error)}`, error);
   }
-  const result = configSchema(stateDirectory).safeParse(root);
+  const result = configSchema(directories).safeParse(root);
   const mistakes = result.success
     ? conflicts(result.data).map(
         ({ path, problem }) => `key ${keyName(path)} = ${valueAt(root, path)}: ${problem}`,

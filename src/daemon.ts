@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Operations } from './admin/operations.js';
+import type { AdminServer } from './admin/server.js';
 import { Changes } from './changes.js';
 import type { Config } from './config.js';
 import { Entries } from './core/entries.js';
@@ -57,6 +58,18 @@ const TICK_INTERVAL_MS = 1_000;
 /** Each part's time to stop; the doors, the maps and the store together stay within two seconds. */
 const STOP_BOUND_MS = 600;
 const SELF_CHECK_MS = 5_000;
+
+/** Opens the door for operators; undefined when the configuration names none. What it needs is loaded only then. */
+export async function openAdmin(
+  { config: { admin, grants }, clock, log }: Pick<DaemonOptions, 'config' | 'clock' | 'log'>,
+  operations: Operations,
+): Promise<AdminServer | undefined> {
+  if (admin.listen.length === 0) return undefined;
+  const { AdminServer } = await import('./admin/server.js');
+  const server = new AdminServer({ ...admin, operations, lifetimeMs: grants.lifetime, clock, log });
+  await server.start();
+  return server;
+}
 
 /** For how long ended grants are remembered: as long as the look-up that explains the most needs it. */
 function rememberedMs(config: Config): number {

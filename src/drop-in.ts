@@ -51,7 +51,7 @@ function isOurs(directory: string): boolean {
   }
 }
 
-type Supply = Defaults['supply'];
+type Supply = NonNullable<Defaults['supply']>;
 type Table = Parameters<Supply>[0];
 
 const isTable = (value: Table[string] | undefined): value is Table =>

@@ -43,10 +43,12 @@ interface Wish {
   readonly dropIn: DropIn | undefined;
 }
 
-/** The directory that systemd has made for the unit. */
-function givenState(): string | undefined {
-  return process.env['STATE_DIRECTORY']?.split(':').find((directory) => directory !== '');
+/** The first of the directories that systemd has made for the unit and names in a variable. */
+function firstDirectory(variable: string): string | undefined {
+  return process.env[variable]?.split(':').find((directory) => directory !== '');
 }
+
+const givenState = (): string | undefined => firstDirectory('STATE_DIRECTORY');
 
 /** Where the configuration of the last run is kept; what stands for rpc.dracd's is made anew from what is there. */
 function keptState({ dropIn }: Wish): string | undefined {
@@ -60,9 +62,12 @@ function configFile({ options }: Wish): string | undefined {
 
 function loadConfig(wish: Wish): Config {
   const file = configFile(wish);
-  // A person without a configuration works in the current directory.
+  // systemd names the unit's directories; a person without a configuration works in the current one.
   const state = givenState() ?? (file === undefined ? LOCAL_STATE : SERVICE_STATE);
-  const defaults = wish.dropIn ?? path.resolve(state);
+  const defaults = {
+    ...(wish.dropIn ?? { stateDirectory: path.resolve(state) }),
+    runtimeDirectory: firstDirectory('RUNTIME_DIRECTORY'),
+  };
   const config =
     file === undefined ? parseConfig('', 'built-in defaults', defaults) : readConfig(file, defaults);
   const { expire } = wish.options;

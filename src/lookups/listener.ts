@@ -8,15 +8,15 @@
  * because their peers do not read, or send faster than they are answered, is HELD_BYTES in all, and what has
  * been sent ahead is worked off in STEPS_A_TURN steps each turn of the event loop, one a connection. What one
  * connection may do is in connection.ts; the times it names are looked after here, every LOOK_EVERY_MS, and so
- * are the doors, whose sockets somebody may take away (kept-door.ts). At the stop the last answers have DRAIN_MS to leave.
+ * are the doors, whose sockets somebody may take away (runtime/kept-door.ts). At the stop the last answers have DRAIN_MS to leave.
  *
  * Errors: Fault LISTEN.
  */
 import type { Socket } from 'node:net';
 import { Fault } from '../core/fault.js';
 import type { Timer } from '../runtime/clock.js';
+import { KeptDoor } from '../runtime/kept-door.js';
 import { Connection, type QuestionReader } from './connection.js';
-import { KeptDoor } from './kept-door.js';
 import type { Lookup, LookupOptions } from './lookup.js';
 
 export const MAX_CONNECTIONS = 1_024;
@@ -76,10 +76,13 @@ export class Listener<Question> implements Lookup {
       this.#count('accept-errors');
     };
     const maxConnections = Math.floor(MAX_CONNECTIONS / listen.length);
+    const fault = (message: string, cause: unknown): Fault => new Fault('LISTEN', message, cause);
+    // Half-open: who has asked and closed its side still gets its answer.
+    const naming = { who: 'look-up', key: '[[lookups]] listen', fault, halfOpen: true };
+    const shared = { ...naming, mode, group, maxConnections, onSocket, onDrop, onError, log };
     try {
       for (const place of listen) {
-        const options = { place, mode, group, maxConnections, onSocket, onDrop, onError, log };
-        this.#open.push(await KeptDoor.open(options));
+        this.#open.push(await KeptDoor.open({ place, ...shared }));
         if (this.#stopping !== undefined)
           throw new Fault('LISTEN', 'stopped while the doors were being opened');
       }

@@ -10,7 +10,7 @@ import type { Verdict } from '../core/decision.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Counters } from '../runtime/counters.js';
 import type { Log } from '../runtime/log.js';
-import type { Place } from './place.js';
+import type { Place } from '../runtime/place.js';
 
 /** What the ledger is to a look-up. */
 export interface Permits {

@@ -104,6 +104,8 @@ format = "lmdb"
 path = ${JSON.stringify(this.map)}
 ${exports.map((name) => this.#exportTable(name)).join('')}${lookups ? KINDS.map((kind) => this.#lookupTable(kind)).join('') : ''}[http]
 listen = "127.0.0.1:0"
+[admin]
+listen = [${JSON.stringify(`unix:${path.join(this.directory, 'admin.sock')}`)}]
 `,
     );
     const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);

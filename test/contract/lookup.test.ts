@@ -2,13 +2,14 @@
 import { existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
+import { parsePlace } from '../../src/config-place.js';
 import { Fault } from '../../src/core/fault.js';
 import type { Verdict } from '../../src/core/decision.js';
 import type { Lookup, LookupOptions } from '../../src/lookups/lookup.js';
 import { type LookupKind, lookups } from '../../src/lookups/lookups.js';
-import { parsePlace, type Place } from '../../src/lookups/place.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { Counters } from '../../src/runtime/counters.js';
+import type { Place } from '../../src/runtime/place.js';
 import { Asker, protocols } from '../support/asker.js';
 import { recordingLog } from '../support/live-map.js';
 import { newDirectory, until } from '../support/processes.js';

@@ -47,6 +47,8 @@ export interface DaemonOptions {
   readonly http?: string;
   /** More keys of [grants]. */
   readonly grants?: string;
+  /** The table [admin], when it is not to be a socket in the directory. */
+  readonly admin?: string;
   /** More TOML at the end. */
   readonly more?: string;
   /** A command that runs the daemon, e.g. ['strace', '-f']. */
@@ -89,6 +91,7 @@ format = "lmdb"
 path = "${options.map ?? path.join(directory, 'relay.lmdb')}"
 mode = "0644"
 ${options.more?.includes('[http]') === true ? '' : `[http]\nlisten = "${options.http ?? ''}"`}
+${options.admin ?? `[admin]\nlisten = ["unix:${path.join(directory, 'admin.sock')}"]`}
 ${options.more ?? ''}
 `;
 }

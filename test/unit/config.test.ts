@@ -6,7 +6,7 @@ import { parseConfig, readConfig } from '../../src/config.js';
 import { Fault } from '../../src/core/fault.js';
 
 const parse = (text: string): ReturnType<typeof parseConfig> =>
-  parseConfig(text, 'dracd.toml', '/var/lib/dracd');
+  parseConfig(text, 'dracd.toml', { stateDirectory: '/var/lib/dracd', runtimeDirectory: '/run/dracd' });
 
 function mistakes(text: string): string[] {
   try {
@@ -35,6 +35,11 @@ test('nothing given: every default', () => {
     exports: [{ format: 'lmdb', path: '/var/lib/dracd/relay.lmdb', mode: 0o644 }],
     lookups: [],
     http: { listen: { transport: 'tcp', host: '127.0.0.1', port: 9479 }, show_addresses: false },
+    admin: {
+      listen: [{ transport: 'unix', path: '/run/dracd/admin.sock' }],
+      mode: 0o660,
+      tls: { cert: '', key: '', clientCa: '', viewers: [], operators: [] },
+    },
     log: { level: 'info' },
   });
   expect(parse('').reporters.names).toEqual({});
@@ -108,7 +113,7 @@ level = "info"
     'dracd.toml: key lookups[0].listen[1] = "unix:run/s": must be an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
     'dracd.toml: key lookups[0].mode = "0777": must be "0660", "0666" or "0600"',
     'dracd.toml: key lookups[0].hits = "OK": no such key; known here: kind, listen, mode, group, hit, on_miss, explain_text, explain_ended, explain_url, explain_past, grace',
-    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, http, log',
+    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, http, admin, log',
   ]);
 });
 
@@ -363,7 +368,9 @@ describe('readConfig', () => {
   test('reads a file', () => {
     const file = path.join(directory, 'dracd.toml');
     writeFileSync(file, '[rpc]\nport = 4711\n');
-    expect(readConfig(file, '/var/lib/dracd').rpc.port).toBe(4711);
+    expect(
+      readConfig(file, { stateDirectory: '/var/lib/dracd', runtimeDirectory: '/run/dracd' }).rpc.port,
+    ).toBe(4711);
   });
 
   test.each([
@@ -438,4 +445,38 @@ test.each([
   const found = mistakes(`[grants]\n${grants}\n${map(format, dialect)}`);
   if (mistake === '') expect(found).toEqual([]);
   else expect(found.join('\n')).toContain(mistake);
+});
+
+describe('the admin door', () => {
+  const port = '[admin]\nlisten = ["unix:/run/a", "127.0.0.1:9480"]\n';
+  const files = '[admin.tls]\ncert = "/c"\nkey = "/k"\nclient_ca = "/ca"\n';
+
+  test('a port needs mutual TLS', () => {
+    expect(mistakes(port)).toEqual([
+      'dracd.toml: key admin.listen[1] = "127.0.0.1:9480": a port needs mutual TLS; set cert, key, client_ca in [admin.tls], or listen on a unix socket',
+    ]);
+    expect(mistakes(`${port}[admin.tls]\ncert = "/c"\nkey = ""\nclient_ca = "/ca"\n`)).toEqual([
+      expect.stringContaining('set key in [admin.tls]'),
+    ]);
+  });
+
+  test('a port needs somebody who may come in', () => {
+    expect(mistakes(port + files)).toEqual([expect.stringContaining('nobody may come in')]);
+    expect(mistakes(`${port}${files}viewers = ["spiffe://example.org/desk"]\n`)).toEqual([]);
+  });
+
+  test('no door at all, and keys that will not do', () => {
+    expect(parse('[admin]\nlisten = []\n').admin.listen).toEqual([]);
+    expect(
+      mistakes(
+        '[admin]\nlisten = ["unix:/a", "unix:/a"]\nmode = "0666"\n[admin.tls]\ncert = "c"\noperators = ["a b", ""]\n',
+      ).map((line) => line.split(' ')[2]),
+    ).toEqual([
+      'admin.listen',
+      'admin.mode',
+      'admin.tls.cert',
+      'admin.tls.operators[0]',
+      'admin.tls.operators[1]',
+    ]);
+  });
 });

@@ -15,9 +15,9 @@ import {
 } from 'node:fs';
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import path from 'node:path';
+import { parsePlace } from '../../../src/config-place.js';
 import { Fault } from '../../../src/core/fault.js';
-import { type Door, openDoor } from '../../../src/lookups/door.js';
-import { parsePlace } from '../../../src/lookups/place.js';
+import { type Door, openDoor } from '../../../src/runtime/door.js';
 import { recordingLog } from '../../support/live-map.js';
 import { newDirectory, until } from '../../support/processes.js';
 
@@ -50,6 +50,10 @@ async function open(
   if (place === undefined) throw new RangeError(text);
   const door = await openDoor({
     place,
+    who: 'look-up',
+    key: '[[lookups]] listen',
+    fault: (message, cause) => new Fault('LISTEN', message, cause),
+    halfOpen: true,
     mode: more.mode ?? 0o660,
     group: more.group,
     maxConnections: 2,

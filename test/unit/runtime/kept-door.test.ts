@@ -2,8 +2,9 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import path from 'node:path';
-import { KeptDoor, LOOKS_BETWEEN_TRIES } from '../../../src/lookups/kept-door.js';
-import { parsePlace } from '../../../src/lookups/place.js';
+import { parsePlace } from '../../../src/config-place.js';
+import { Fault } from '../../../src/core/fault.js';
+import { KeptDoor, LOOKS_BETWEEN_TRIES } from '../../../src/runtime/kept-door.js';
 import { recordingLog } from '../../support/live-map.js';
 import { newDirectory, until } from '../../support/processes.js';
 
@@ -19,6 +20,10 @@ async function open(text: string): Promise<KeptDoor> {
   if (place === undefined) throw new RangeError(text);
   return KeptDoor.open({
     place,
+    who: 'look-up',
+    key: '[[lookups]] listen',
+    fault: (message, cause) => new Fault('LISTEN', message, cause),
+    halfOpen: true,
     mode: 0o606,
     maxConnections: 10,
     onDrop: () => undefined,

@@ -1,7 +1,7 @@
 /**
  * kept-door - a door that is opened anew when its socket was taken away
  *
- * A unix socket that was deleted, or in whose place something else stands, is out of the mail servers' reach
+ * A unix socket that was deleted, or in whose place something else stands, is out of the clients' reach
  * although we still listen. look() notices and opens the door anew as at the start: what nobody answers is
  * replaced; what another program answers, or what is no socket, is left alone and told of once, and tried again
  * at every LOOKS_BETWEEN_TRIES-th look and as soon as something else stands there. Connections that are open go on.
@@ -10,8 +10,7 @@
  * through the socket of before do not count among those of the new one.
  */
 import { lstatSync, type Stats } from 'node:fs';
-import { reasonOf } from '../core/fault.js';
-import { type Door, type DoorOptions, openDoor } from './door.js';
+import { type Door, type DoorOptions, messageOf, openDoor } from './door.js';
 
 export const LOOKS_BETWEEN_TRIES = 10;
 
@@ -27,7 +26,7 @@ function found(file: string, made: Stats): Found | undefined {
   try {
     stat = lstatSync(file, { throwIfNoEntry: false });
   } catch (thrown) {
-    return { what: reasonOf(thrown), identity: 'out of reach' };
+    return { what: messageOf(thrown), identity: 'out of reach' };
   }
   if (stat === undefined) return { what: 'deleted', identity: 'nothing' };
   // The inode of a socket that is listened at is not given away, deleted or not.
@@ -45,7 +44,7 @@ export class KeptDoor {
   #failed: { readonly identity: string; readonly reason: string } | undefined;
   #looksSinceTry = 0;
 
-  /** Opens a door. Rejects with a Fault LISTEN and leaves nothing behind. */
+  /** Opens a door. Rejects as openDoor does, and leaves nothing behind. */
   static async open(options: DoorOptions): Promise<KeptDoor> {
     return new KeptDoor(options, await openDoor(options));
   }
@@ -61,7 +60,7 @@ export class KeptDoor {
 
   /** To be called now and then. Returns at once. */
   look(): void {
-    const { place } = this.#options;
+    const { place, who, log } = this.#options;
     const { made } = this.#door;
     if (made === undefined || place.transport !== 'unix' || this.#closed || this.#opening !== undefined)
       return;
@@ -74,8 +73,7 @@ export class KeptDoor {
     const isKnown = stands.identity === this.#failed?.identity;
     if (isKnown && this.#looksSinceTry < LOOKS_BETWEEN_TRIES) return;
     this.#looksSinceTry = 0;
-    if (!isKnown)
-      this.#options.log.warn('look-up: opening its socket anew', { path: place.path, found: stands.what });
+    if (!isKnown) log.warn(`${who}: opening its socket anew`, { path: place.path, found: stands.what });
     this.#opening = this.#openAnew(place.path, stands).finally(() => {
       this.#opening = undefined;
     });
@@ -90,13 +88,13 @@ export class KeptDoor {
 
   /** Never rejects. */
   async #openAnew(path: string, { identity }: Found): Promise<void> {
+    const { who, log } = this.#options;
     let door: Door;
     try {
       door = await openDoor(this.#options);
     } catch (thrown) {
-      const reason = reasonOf(thrown);
-      if (reason !== this.#failed?.reason)
-        this.#options.log.error('look-up: out of reach, trying again', { path, reason });
+      const reason = messageOf(thrown);
+      if (reason !== this.#failed?.reason) log.error(`${who}: out of reach, trying again`, { path, reason });
       this.#failed = { identity, reason };
       return;
     }
@@ -108,7 +106,8 @@ export class KeptDoor {
   }
 
   #tellOfEnd(path: string): void {
-    if (this.#failed !== undefined) this.#options.log.info('look-up: within reach again', { path });
+    const { who, log } = this.#options;
+    if (this.#failed !== undefined) log.info(`${who}: within reach again`, { path });
     this.#failed = undefined;
   }
 }

@@ -1,5 +1,6 @@
-/** place - how the configuration writes where a look-up listens */
-import { parsePlace, placeText } from '../../../src/lookups/place.js';
+/** config-place - how the configuration writes where a door stands */
+import { parsePlace } from '../../src/config-place.js';
+import { placeText } from '../../src/runtime/place.js';
 
 const longest = `/${'d'.repeat(102)}`;
 

@@ -1,0 +1,12 @@
+// Original file: proto/dracd/admin/v1/admin.proto
+
+
+export interface ReloadResponse {
+  'changed'?: (string)[];
+  'needsRestart'?: (string)[];
+}
+
+export interface ReloadResponse__Output {
+  'changed': (string)[];
+  'needsRestart': (string)[];
+}

@@ -1,0 +1,8 @@
+// Original file: proto/dracd/admin/v1/admin.proto
+
+
+export interface RotateResponse {
+}
+
+export interface RotateResponse__Output {
+}

@@ -1,0 +1,12 @@
+// Original file: proto/dracd/admin/v1/admin.proto
+
+
+export interface UndenyRequest {
+  'subject'?: (string);
+  'reason'?: (string);
+}
+
+export interface UndenyRequest__Output {
+  'subject': (string);
+  'reason': (string);
+}

@@ -1,0 +1,10 @@
+// Original file: proto/dracd/admin/v1/admin.proto
+
+
+export interface UnpinResponse {
+  'removed'?: (boolean);
+}
+
+export interface UnpinResponse__Output {
+  'removed': (boolean);
+}

@@ -1,0 +1,12 @@
+// Original file: proto/google/rpc/error_details.proto
+
+
+export interface ErrorInfo {
+  'reason'?: (string);
+  'domain'?: (string);
+}
+
+export interface ErrorInfo__Output {
+  'reason': (string);
+  'domain': (string);
+}

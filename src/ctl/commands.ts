@@ -1,0 +1,174 @@
+/** commands - what dracctl does with an open connection; each answers its exit status */
+import type { AdminClient } from '../admin/client.js';
+import type { Change__Output } from '../admin/gen/dracd/admin/v1/Change.js';
+import type { Position__Output } from '../admin/gen/dracd/admin/v1/Position.js';
+import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
+import type { Stat__Output } from '../admin/gen/dracd/admin/v1/Stat.js';
+import { printable } from '../runtime/log.js';
+import { coloured, heading, json, type Output, rowLine, rowObject, timeText } from './output.js';
+
+/** 0: done; 1: the answer is no. */
+export type Status = 0 | 1;
+
+export interface Job {
+  readonly client: AdminClient;
+  readonly output: Output;
+}
+
+export interface ListOptions {
+  readonly within?: string;
+  readonly reporter?: string;
+  readonly user?: string;
+  readonly kind?: 'grant' | 'pin' | 'deny';
+  /** Milliseconds. */
+  readonly endsWithin?: number;
+  readonly limit?: number;
+}
+
+export interface WishOptions {
+  readonly reason: string;
+  readonly user?: string;
+  /** Milliseconds. */
+  readonly for?: number;
+}
+
+const kinds = { grant: 'KIND_GRANT', pin: 'KIND_PIN', deny: 'KIND_DENY' } as const;
+
+const timeOf = (ms: number): { seconds: number; nanos: number } => {
+  const seconds = Math.floor(ms / 1_000);
+  return { seconds, nanos: Math.floor((ms - seconds * 1_000) * 1e6) };
+};
+
+function sayRow({ output }: Job, row: Row__Output | null): void {
+  if (row === null) return;
+  output.write(output.json ? json(rowObject(row)) : heading(output) + rowLine(output, row));
+}
+
+export async function list({ client, output }: Job, options: ListOptions): Promise<Status> {
+  const { within, reporter, user, kind, endsWithin, limit } = options;
+  if (!output.json) output.write(heading(output));
+  const messages = client.list({
+    within,
+    reporter,
+    user,
+    kind: kind === undefined ? 'KIND_UNSPECIFIED' : kinds[kind],
+    endsBefore: endsWithin === undefined ? null : timeOf(output.now() + endsWithin),
+    pageSize: limit,
+  });
+  for await (const { rows } of messages)
+    output.write(rows.map((row) => (output.json ? json(rowObject(row)) : rowLine(output, row))).join(''));
+  return 0;
+}
+
+export async function explain({ client, output }: Job, address: string): Promise<Status> {
+  const answer = await client.explain({ address });
+  const verdict = answer.verdict.replace('VERDICT_', '').toLowerCase();
+  const rule = answer.rule.replace('RULE_', '').toLowerCase();
+  if (output.json) {
+    const row = answer.row === null ? null : rowObject(answer.row);
+    const { words } = answer;
+    output.write(
+      json({ address: answer.address, verdict, rule, words, row, endedAt: timeText(answer.endedAt) }),
+    );
+  } else {
+    const colour = verdict === 'permitted' ? 'pin' : 'deny';
+    output.write(`${coloured(output, colour, printable(answer.words))}\n`);
+    if (answer.row !== null) output.write(heading(output) + rowLine(output, answer.row));
+    const ended = timeText(answer.endedAt);
+    if (ended !== null) output.write(`Its last lease ended at ${ended}.\n`);
+  }
+  return verdict === 'permitted' ? 0 : 1;
+}
+
+type Verb = 'authorize' | 'pin' | 'deny';
+
+export async function wish(
+  job: Job,
+  verb: Verb,
+  request: { subject: string } & WishOptions,
+): Promise<Status> {
+  const { subject, reason, user, for: lifetime } = request;
+  const message = { subject, reason, user, lifetime: lifetime === undefined ? null : timeOf(lifetime) };
+  sayRow(job, (await job.client[verb](message)).row);
+  return 0;
+}
+
+export interface Removal {
+  readonly subject: string;
+  readonly reason: string;
+}
+
+export async function remove(
+  { client, output }: Job,
+  verb: 'unpin' | 'undeny',
+  removal: Removal,
+): Promise<Status> {
+  const { removed } = await client[verb](removal);
+  const what = verb === 'unpin' ? 'pin' : 'deny';
+  output.write(
+    output.json ? json({ removed }) : removed ? `The ${what} is gone.\n` : `There was no such ${what}.\n`,
+  );
+  return removed ? 0 : 1;
+}
+
+export type Which = { readonly within: string } | { readonly reporter: string } | { readonly all: true };
+
+export async function revoke({ client, output }: Job, which: Which, reason: string): Promise<Status> {
+  const { revoked } = await client.revoke({ ...which, reason });
+  output.write(output.json ? json({ revoked }) : `${revoked} revoked.\n`);
+  return revoked > 0 ? 0 : 1;
+}
+
+function statValue({ value, number, text, flag }: Stat__Output): number | string | boolean {
+  return (value === 'number' ? number : value === 'text' ? text : flag) ?? '';
+}
+
+export async function stats({ client, output }: Job): Promise<Status> {
+  const found = (await client.stats()).stats;
+  if (output.json) output.write(json(Object.fromEntries(found.map((stat) => [stat.name, statValue(stat)]))));
+  else {
+    const width = Math.max(0, ...found.map(({ name }) => name.length));
+    for (const stat of found)
+      output.write(`${stat.name.padEnd(width)}  ${printable(String(statValue(stat)))}\n`);
+  }
+  return 0;
+}
+
+export async function reload({ client, output }: Job): Promise<Status> {
+  const { changed, needsRestart } = await client.reload();
+  if (output.json) output.write(json({ changed, needsRestart }));
+  else {
+    output.write(changed.length === 0 ? 'Nothing has changed.\n' : `Changed: ${changed.join(', ')}\n`);
+    if (needsRestart.length > 0) output.write(`Needs a restart: ${needsRestart.join(', ')}\n`);
+  }
+  return 0;
+}
+
+export async function rotate({ client }: Job): Promise<Status> {
+  await client.rotate();
+  return 0;
+}
+
+export async function shutdown({ client }: Job): Promise<Status> {
+  await client.shutdown();
+  return 0;
+}
+
+function changeText(output: Output, change: Change__Output): string {
+  const kind = change.kind.replace('KIND_', '').toLowerCase();
+  const { row, author, reason, number, at } = change;
+  if (output.json) {
+    const object = row === null ? {} : rowObject(row);
+    return json({ number, change: kind, at: timeText(at), ...object, author, reason });
+  }
+  const who = author === '' ? (row?.reporter ?? '') : author;
+  const line = [timeText(at) ?? '', kind.padEnd(8), (row?.subject ?? '').padEnd(20), who, reason];
+  return `${line.map(printable).join('  ').trimEnd()}\n`;
+}
+
+/** Until the daemon stops. */
+export async function watch({ client, output }: Job, after: Position__Output | undefined): Promise<Status> {
+  for await (const { changes } of client.watch({ after }))
+    output.write(changes.map((change) => changeText(output, change)).join(''));
+  return 0;
+}

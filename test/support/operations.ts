@@ -1,0 +1,173 @@
+/**
+ * operations - an Operations that keeps everything in memory, for tests of the admin door alone
+ *
+ * It notes each call with its author, remembers HISTORY changes, and tells watchers in the same turn. `many` lists that
+ * many leases without having them.
+ */
+import { Fault } from '../../src/core/fault.js';
+import { numberToAddress, parseAddress } from '../../src/core/address.js';
+import type { ClientAddress } from '../../src/core/address.js';
+import type {
+  Change,
+  ChangeKind,
+  Explanation,
+  Operations,
+  Row,
+  Watching,
+  Wish,
+} from '../../src/admin/operations.js';
+
+const HISTORY = 1_000_000;
+export const EPOCH = 'a-run';
+export const NOW = 1_790_000_000_000;
+export const REPORTER = parseAddress('192.0.2.25') as ClientAddress;
+
+export interface Noted {
+  readonly call: string;
+  readonly author?: string;
+  readonly [field: string]: unknown;
+}
+
+/** The n-th of many addresses. */
+export function nth(n: number): ClientAddress {
+  return numberToAddress((0x0b000000 + n) | 0);
+}
+
+export function lease(n: number): Row {
+  const subject = nth(n);
+  return { kind: 'grant', subject, client: subject, expiresAt: NOW + n, reporter: REPORTER };
+}
+
+export class MemoryOperations implements Operations {
+  readonly epoch = EPOCH;
+  readonly calls: Noted[] = [];
+  readonly entries = new Map<string, Row>();
+  /** Leases that are listed besides. */
+  many = 0;
+  /** What the next call that changes something rejects with. */
+  fault: Error | undefined;
+  /** The first position that is not remembered any more. */
+  forgotten = 0;
+  readonly #history: Change[] = [];
+  readonly #watchers = new Set<(change: Change) => void>();
+
+  get position(): number {
+    return this.#history.length;
+  }
+
+  /** How many are told of changes. */
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  /** Makes something change. */
+  change(kind: ChangeKind, row: Row, by: { author?: string; reason?: string } = {}): void {
+    const change = { position: this.position + 1, kind, at: NOW, row, ...by };
+    this.#history.push(change);
+    if (this.#history.length > HISTORY) throw new RangeError('more changes than a test needs');
+    for (const tell of [...this.#watchers]) tell(change);
+  }
+
+  authorize(wish: Wish & { readonly lifetimeMs: number }): Promise<Row> {
+    return this.#enter('authorize', 'grant', wish);
+  }
+
+  pin(wish: Wish): Promise<Row> {
+    return this.#enter('pin', 'pin', wish);
+  }
+
+  deny(wish: Wish): Promise<Row> {
+    return this.#enter('deny', 'deny', wish);
+  }
+
+  revoke(
+    selection: Parameters<Operations['revoke']>[0],
+    by: { author: string; reason: string },
+  ): Promise<number> {
+    return this.#done('revoke', { selection, ...by }, () => {
+      const grants = [...this.entries].filter(([, { kind }]) => kind === 'grant');
+      for (const [key, row] of grants) {
+        this.entries.delete(key);
+        this.change('revoked', row, by);
+      }
+      return grants.length;
+    });
+  }
+
+  remove(
+    kind: 'pin' | 'deny',
+    subject: Row['subject'],
+    by: { author: string; reason: string },
+  ): Promise<boolean> {
+    return this.#done(`un${kind}`, { subject, ...by }, () => {
+      const row = this.entries.get(`${kind} ${subject}`);
+      if (row === undefined) return false;
+      this.entries.delete(`${kind} ${subject}`);
+      this.change(kind === 'pin' ? 'unpinned' : 'undenied', row, by);
+      return true;
+    });
+  }
+
+  explain(client: ClientAddress): Explanation {
+    const row = (['deny', 'pin', 'grant'] as const)
+      .map((kind) => this.entries.get(`${kind} ${client}`))
+      .find((one) => one !== undefined);
+    if (row === undefined)
+      return { verdict: 'not', rule: 'none', words: `Nobody has said anything of ${client}.` };
+    const verdict = row.kind === 'deny' ? 'not' : 'permitted';
+    return { verdict, rule: row.kind, words: `${client}: ${row.reason ?? 'a lease'}`, row };
+  }
+
+  *rows(): Iterable<Row> {
+    yield* this.entries.values();
+    for (let n = 0; n < this.many; n += 1) yield lease(n);
+  }
+
+  watch(position: number | undefined, tell: (change: Change) => void): Watching | undefined {
+    const after = position ?? this.position;
+    if (after < this.forgotten) return undefined;
+    for (const change of this.#history.slice(after)) tell(change);
+    this.#watchers.add(tell);
+    return { stop: () => void this.#watchers.delete(tell) };
+  }
+
+  stats(): Record<string, number | string | boolean> {
+    return { grants: this.entries.size, state: 'well', degraded: false };
+  }
+
+  reload(author: string): Promise<{ changed: string[]; needsRestart: string[] }> {
+    return this.#done('reload', { author }, () => ({ changed: ['log.level'], needsRestart: ['rpc.port'] }));
+  }
+
+  rotate(author: string): Promise<void> {
+    return this.#done('rotate', { author }, () => undefined);
+  }
+
+  shutdown(author: string): Promise<void> {
+    return this.#done('shutdown', { author }, () => undefined);
+  }
+
+  #enter(call: 'authorize' | 'pin' | 'deny', kind: Row['kind'], wish: Wish): Promise<Row> {
+    return this.#done(call, { ...wish }, () => {
+      const { subject, lifetimeMs, user, reason, author } = wish;
+      const expiresAt = lifetimeMs === undefined ? undefined : NOW + lifetimeMs;
+      const row: Row = { kind, subject, expiresAt, user, reason, author, createdAt: NOW };
+      this.entries.set(`${kind} ${subject}`, row);
+      this.change(({ authorize: 'granted', pin: 'pinned', deny: 'denied' } as const)[call], row, {
+        author,
+        reason,
+      });
+      return row;
+    });
+  }
+
+  #done<T>(call: string, fields: Omit<Noted, 'call'>, work: () => T): Promise<T> {
+    const { fault } = this;
+    this.fault = undefined;
+    if (fault !== undefined) return Promise.reject(fault);
+    this.calls.push({ call, ...fields });
+    return Promise.resolve(work());
+  }
+}
+
+export const diskFault = (): Fault => new Fault('STORE', 'journal: the disk refuses writes: ENOSPC');

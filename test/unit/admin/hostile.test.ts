@@ -1,0 +1,34 @@
+/** fields - requests as nobody should send them: each is refused with the field that is wrong, and nothing is done */
+import { fields as cases } from './hostile-fields.js';
+import { closeAll, open, type Opened, refusal } from './doors.js';
+
+let door: Opened;
+beforeAll(async () => {
+  door = await open();
+});
+afterAll(closeAll);
+
+test.each(cases)('$call $request', async ({ call, request, wrong }) => {
+  const admin = door.client();
+  const calls = {
+    authorize: () => admin.authorize(request),
+    pin: () => admin.pin(request),
+    deny: () => admin.deny(request),
+    unpin: () => admin.unpin(request),
+    revoke: () => admin.revoke(request),
+    explain: () => admin.explain(request),
+    list: () => admin.list(request).next(),
+  };
+  const { status, reason, fields, message } = await refusal(calls[call]());
+  expect({ status, reason, fields }).toEqual({
+    status: 'INVALID_ARGUMENT',
+    reason: 'BAD_FIELD',
+    fields: wrong,
+  });
+  expect(message).toMatch(/^[\x20-\x7e]{1,1003}$/);
+  expect(door.operations.calls).toEqual([]);
+});
+
+test('one line in the log for each', () => {
+  expect(door.said.filter(({ event }) => event === 'admin: a call was refused')).toHaveLength(cases.length);
+});
