@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
 import { ReporterNames } from './core/reporter-names.js';
-import type { Permission } from './core/subject.js';
+import type { LeanPermission, Permission } from './core/subject.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
@@ -103,9 +103,10 @@ export class Daemon {
     this.#lifecycle.onStop('journal', () => journal.close());
 
     const snapshot = (): Iterable<Permission> => ledger.permissions();
+    const lean = (): Iterable<LeanPermission> => ledger.lean();
     const maps = new LiveMaps(
       config.exports.map(({ format, ...rest }) =>
-        exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
+        exclusive(formats[format].create({ ...rest, clock, log, snapshot, lean }), { ...rest, log }),
       ),
     );
     const ledger = new Ledger({
