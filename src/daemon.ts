@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Operations } from './admin/operations.js';
 import type { AdminServer } from './admin/server.js';
+import { openAdmin } from './admin-door.js';
 import { Changes } from './changes.js';
 import type { Config } from './config.js';
 import { Entries } from './core/entries.js';
@@ -17,7 +18,7 @@ import { ReporterNames } from './core/reporter-names.js';
 import type { OperatorEntry } from './core/operator-entry.js';
 import { reasonOf } from './core/fault.js';
 import type { Network } from './core/network.js';
-import type { Permission } from './core/subject.js';
+import type { LeanPermission, Permission } from './core/subject.js';
 import { EntryBook } from './entry-book.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
@@ -59,18 +60,6 @@ const TICK_INTERVAL_MS = 1_000;
 const STOP_BOUND_MS = 600;
 const SELF_CHECK_MS = 5_000;
 
-/** Opens the door for operators; undefined when the configuration names none. What it needs is loaded only then. */
-export async function openAdmin(
-  { config: { admin, grants }, clock, log }: Pick<DaemonOptions, 'config' | 'clock' | 'log'>,
-  operations: Operations,
-): Promise<AdminServer | undefined> {
-  if (admin.listen.length === 0) return undefined;
-  const { AdminServer } = await import('./admin/server.js');
-  const server = new AdminServer({ ...admin, operations, lifetimeMs: grants.lifetime, clock, log });
-  await server.start();
-  return server;
-}
-
 /** For how long ended grants are remembered: as long as the look-up that explains the most needs it. */
 function rememberedMs(config: Config): number {
   const explained = config.lookups.filter(({ miss }) => miss.answer === 'explain');
@@ -91,7 +80,7 @@ export class Daemon {
   });
   #config: Config;
   #reporterNetworks: readonly Network[] = [];
-  #operations: Operations | undefined;
+  #admin: AdminServer | undefined;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
   readonly #startedAt: number;
@@ -150,7 +139,7 @@ export class Daemon {
       journal.tick();
       maps.tick();
     });
-    this.#operations = operate(
+    const operations = operate(
       { ledger, journal, maps, changes, book },
       {
         ...this.#options,
@@ -165,6 +154,7 @@ export class Daemon {
     });
     await this.#openLookups(ledger);
     const intake = await this.#openDoors(ledger);
+    await this.#openAdmin(operations);
     await this.#openHttp({ journal, ledger, maps, changes, intake });
     const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
@@ -183,9 +173,10 @@ export class Daemon {
   #assemble(journal: Journal): Omit<Parts, 'journal'> & { readonly entries: Entries } {
     const { config, clock, log } = this.#options;
     const snapshot = (): Iterable<Permission> => ledger.permissions();
+    const lean = (): Iterable<LeanPermission> => ledger.lean();
     const maps = new LiveMaps(
       config.exports.map(({ format, ...rest }) =>
-        exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
+        exclusive(formats[format].create({ ...rest, clock, log, snapshot, lean }), { ...rest, log }),
       ),
     );
     const changes = new Changes({ clock, epoch: randomUUID() });
@@ -237,12 +228,6 @@ export class Daemon {
     if (stored.some(({ kind }) => kind === 'grant')) await book.rewrite();
   }
 
-  /** What operators see and do. Only of a daemon that has started. */
-  get operations(): Operations {
-    if (this.#operations === undefined) throw new Error('the daemon has not started');
-    return this.#operations;
-  }
-
   async #openLookups(ledger: Ledger): Promise<void> {
     const { config, clock, log } = this.#options;
     const more = {
@@ -278,6 +263,12 @@ export class Daemon {
     this.#lifecycle.onStop('rpc', () => intake.stop());
     await intake.start();
     return intake;
+  }
+
+  async #openAdmin(operations: Operations): Promise<void> {
+    const admin = await openAdmin(this.#options, operations);
+    this.#admin = admin;
+    if (admin !== undefined) this.#lifecycle.onStop('admin', () => admin.stop());
   }
 
   async #openHttp(
@@ -319,8 +310,12 @@ export class Daemon {
   }
 
   #readReporters(config: Config): void {
-    this.#reporterNetworks = readReporters(config.reporters, this.#host.list(), this.#options.log);
-    this.#rules.reporters.replace(this.#reporterNetworks);
+    this.#believe(config, readReporters(config.reporters, this.#host.list(), this.#options.log));
+  }
+
+  #believe(config: Config, reporters: readonly Network[]): void {
+    this.#reporterNetworks = reporters;
+    this.#rules.reporters.replace(reporters);
     this.#names.replace(config.reporters.names);
     setHosts(this.#rules, this.#host.list());
   }
@@ -335,16 +330,14 @@ export class Daemon {
   }
 
   /** Where it listens and whether rpcbind tells of it. */
-  where(): { port: number; addresses: string[]; rpcbind: string; lookups: string[] } {
-    const intake = this.#intake;
+  where(): { port: number; addresses: string[]; rpcbind: string; lookups: string[]; admin: string[] } {
+    const { port = 0, addresses = [], registration: rpcbind = 'off' } = this.#intake ?? {};
     const lookups = this.#lookups.flatMap(({ doors }) => doors);
-    return intake === undefined
-      ? { port: 0, addresses: [], rpcbind: 'off', lookups }
-      : { port: intake.port, addresses: intake.addresses, rpcbind: intake.registration, lookups };
+    return { port, addresses, rpcbind, lookups, admin: this.#admin?.doors ?? [] };
   }
 
   /**
-   * Reads the configuration anew and takes over what can change while running: reporters and log level. Answers
+   * Reads the configuration anew and takes over what can change while running: reporters, log level, TLS. Answers
    * what has changed, and what needs a restart. Throws Fault CONFIG, and changes nothing, when it cannot.
    */
   reload(): Reloaded {
@@ -352,10 +345,14 @@ export class Daemon {
     const next = reread();
     const running = this.#config;
     const listed = this.#reporterNetworks;
-    this.#readReporters(next);
+    // Both may throw, and have changed nothing then.
+    const reporters = readReporters(next.reporters, this.#host.list(), log);
+    this.#admin?.renew(next.admin.tls);
+    this.#believe(next, reporters);
     log.setLevel(next.log.level);
     const { changed, needsRestart } = compareConfigs(running, next);
-    this.#config = { ...running, reporters: next.reporters, log: next.log };
+    const admin = { ...running.admin, tls: next.admin.tls };
+    this.#config = { ...running, reporters: next.reporters, log: next.log, admin };
     // The file may say something else although its name is the same.
     const isFileNew =
       !isDeepStrictEqual(listed, this.#reporterNetworks) &&

@@ -10,6 +10,8 @@ export interface GreetingOptions {
   readonly rpcbind: string;
   /** Where look-ups listen. */
   readonly lookups: readonly string[];
+  /** Where operators come in. */
+  readonly admin: readonly string[];
   /** The program's path as it was started, for lines that can be pasted. */
   readonly reporter: string;
 }
@@ -30,6 +32,7 @@ export function greeting(options: GreetingOptions): string {
   ];
   for (const { format, path } of config.exports) lines.push(`  map        ${path} (${format})`);
   for (const place of options.lookups) lines.push(`  look-up    ${place}`);
+  for (const place of options.admin) lines.push(`  operators  ${place}`);
   lines.push(
     '',
     '  Try next, in another terminal:',

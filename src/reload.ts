@@ -6,7 +6,7 @@ import type { Config } from './config.js';
 import type { Reloaded } from './operations.js';
 
 /** Keys that take effect with a reload. */
-const RELOADABLE = ['reporters.allow', 'reporters.allow_file', 'reporters.names', 'log.level'];
+const RELOADABLE = ['reporters.allow', 'reporters.allow_file', 'reporters.names', 'log.level', 'admin.tls'];
 
 /** Lists of tables. */
 const LISTS = ['exports', 'lookups'];

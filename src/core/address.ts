@@ -22,6 +22,7 @@ const MAPPED_PREFIX_BYTES = 12;
 const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
+const MAX_OCTET = 255;
 const OCTET = /^(?:0|[1-9][0-9]{0,2})$/;
 const GROUP = /^[0-9A-Fa-f]{1,4}$/;
 
@@ -68,10 +69,31 @@ function parseIpv6(text: string): number[] | undefined {
   return [...head, ...new Array<number>(missing).fill(0), ...tail];
 }
 
+/** Whether a text is a dotted quad. It has one spelling, so that it is canonical as it stands. */
+function isIpv4(text: string): boolean {
+  let dots = 0;
+  let digits = 0;
+  let octet = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === DOT && digits > 0) {
+      dots += 1;
+      digits = 0;
+      octet = 0;
+    } else if (code >= ZERO && code <= NINE && (digits === 0 || octet > 0)) {
+      octet = octet * 10 + code - ZERO;
+      digits += 1;
+      if (octet > MAX_OCTET) return false;
+    } else return false;
+  }
+  return dots === IPV4_BYTES - 1 && digits > 0;
+}
+
 /** Reads an address in any unambiguous spelling. */
 export function parseAddress(text: string): ClientAddress | undefined {
   if (text.length > MAX_TEXT) return undefined;
-  const bytes = text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+  if (!text.includes(':')) return isIpv4(text) ? (text as ClientAddress) : undefined;
+  const bytes = parseIpv6(text);
   return bytes === undefined ? undefined : addressFromBytes(bytes);
 }
 

@@ -63,6 +63,11 @@ export class Standing {
     return this.#entries.size;
   }
 
+  /** Whether nothing but leases decides: nothing is always, pinned, granted or denied. */
+  get isBlank(): boolean {
+    return this.#always.size + this.#entries.size === 0;
+  }
+
   get(kind: EntryKind, subject: Subject): LiveEntry | undefined {
     return this.#entries.get(idOf({ kind, subject }));
   }

@@ -21,6 +21,15 @@ export interface Permission {
   readonly expiresAt: number;
 }
 
+/**
+ * The same for a map of a million: an IPv4 client may be the signed number of addressToNumber, so that no text is made
+ * of it. Good until the next of a series, which may be the same object.
+ */
+export interface LeanPermission {
+  readonly client: Subject | number;
+  readonly expiresAt: number;
+}
+
 export function isNetwork(subject: Subject): subject is NetworkText {
   return subject.includes('/');
 }

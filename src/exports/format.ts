@@ -8,7 +8,7 @@
  * new snapshot format is a Container, and a line in containers.ts.
  */
 import type { LiveMap } from '../core/outlets.js';
-import type { Permission, Subject } from '../core/subject.js';
+import type { LeanPermission, Permission, Subject } from '../core/subject.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { DialectName } from './dialect.js';
@@ -46,6 +46,8 @@ export interface LiveMapOptions extends PublicationOptions {
   readonly log: Log;
   /** All that may relay now: what the map is built from, at the start and after damage. Stepped through slowly. */
   readonly snapshot: () => Iterable<Permission>;
+  /** The same for a format that is written anew as a whole; without it, snapshot is taken. */
+  readonly lean?: (() => Iterable<LeanPermission>) | undefined;
 }
 
 export interface Freshness {

@@ -9,7 +9,7 @@
  * Limits: one job at a time.
  */
 import { Worker } from 'node:worker_threads';
-import type { Permission } from '../core/subject.js';
+import type { LeanPermission } from '../core/subject.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Packer } from './packed.js';
 import type { Answer, Job, Order, Written } from './publish-worker.js';
@@ -45,7 +45,7 @@ export class PublishThread {
   }
 
   /** Writes the grants to job.fd and brings them to the disk. */
-  async write(job: Omit<Job, 'id'>, grants: Iterable<Permission>): Promise<Written> {
+  async write(job: Omit<Job, 'id'>, grants: Iterable<LeanPermission>): Promise<Written> {
     if (this.#waiting !== undefined) throw new Error('the publishing thread is at work already');
     this.#idle?.stop();
     const worker = this.#start();
@@ -70,7 +70,7 @@ export class PublishThread {
   }
 
   /** Packs all grants, or stops early when the job has failed. Answers how many. */
-  async #pack(grants: Iterable<Permission>, give: (chunk: ArrayBuffer) => void): Promise<number> {
+  async #pack(grants: Iterable<LeanPermission>, give: (chunk: ArrayBuffer) => void): Promise<number> {
     const packer = new Packer(give);
     let count = 0;
     let until = this.#clock.mono() + STEP_MS;

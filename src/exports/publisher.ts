@@ -232,7 +232,7 @@ export class Publisher implements OpenLiveMap {
     const written = await this.#file.replace((fd) =>
       this.#thread.write(
         { fd, container: this.#container, wording: this.#wording },
-        this.#options.snapshot(),
+        (this.#options.lean ?? this.#options.snapshot)(),
       ),
     );
     this.#isWritten(began);

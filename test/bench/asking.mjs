@@ -10,6 +10,7 @@ import { KINDS, cpuSeconds } from './servers.mjs';
 /** @typedef {import('./load.mjs').Load & {serverCpuUs: number}} Load */
 /** @typedef {{through: 'unix' | 'tcp', sockets: number, window: number}} Shape sockets: of each kind */
 /** @typedef {Record<(typeof KINDS)[number], Load>} Heard */
+/** @typedef {Pick<import('./servers.mjs').Dracd, 'file' | 'doors' | 'pid'>} Answering */
 
 /** One question of each kind. */
 const QUESTIONS = {
@@ -17,7 +18,7 @@ const QUESTIONS = {
   policy: 'request=smtpd_access_policy\nclient_address=192.0.2.1\n\n',
 };
 
-/** How ask.c is told where a look-up listens. @param {import('./servers.mjs').Dracd} dracd @param {{kind: string, through: 'unix' | 'tcp'}} which */
+/** How ask.c is told where a look-up listens. @param {Answering} dracd @param {{kind: string, through: 'unix' | 'tcp'}} which */
 function placeOf(dracd, { kind, through }) {
   return through === 'unix' ? dracd.file(kind) : (dracd.doors[kind] ?? '').replace(/^.*:/, '');
 }
@@ -30,7 +31,7 @@ export class Asking {
 
   /**
    * Asks both kinds at once about `set` clients that hold a grant and as many that do not.
-   * @param {import('./servers.mjs').Dracd} dracd
+   * @param {Answering} dracd
    * @param {Shape & {seconds: number, warm: number, set: number}} how
    * @returns {Promise<Heard>} serverCpuUs: of the server, for each answer of either kind
    */

@@ -11,7 +11,7 @@
  */
 import { keepOpen } from './asking.mjs';
 import { pause } from './processes.mjs';
-import { KINDS } from './servers.mjs';
+import { KINDS, startBare } from './servers.mjs';
 import { spread } from './statistics.mjs';
 
 /** @typedef {import('./run.mjs').Run} Run */
@@ -78,6 +78,15 @@ class Rounds {
   }
 }
 
+/** Answers a second of the bare server. @param {Run} run */
+async function measureBare(run) {
+  const bare = await startBare(run.disk);
+  const how = { ...WAITING, seconds: run.options.seconds, warm: COMPILED_S, set: LIVE };
+  const { socketmap, policy } = await run.asking.drive(bare, how);
+  await bare.stop();
+  return socketmap.rate + policy.rate;
+}
+
 /** @param {Run} run @param {Dracd} dracd */
 async function measureRates(run, dracd) {
   const [waiting, overTcp, pipelined] = [
@@ -87,8 +96,11 @@ async function measureRates(run, dracd) {
   ];
   /** @type {number[]} */
   const postmap = [];
+  /** @type {number[]} */
+  const bare = [];
   let first = LIVE;
   for (let round = 0; round < run.options.rounds; round += 1) {
+    bare.push(await measureBare(run));
     for (const shape of [waiting, overTcp, pipelined]) first = await shape.add(first);
     postmap.push(await run.postmap.rate(dracd.map, { grants: LIVE, times: POSTMAP_TIMES }));
   }
@@ -106,10 +118,12 @@ async function measureRates(run, dracd) {
   run.judge('lookups/pipelined-rate', pipelined.rates);
   const asker = spread(waiting.loads.socketmap.map(({ cpu }) => cpu)).median;
   const alone = spread(postmap).median;
-  const ratio = (/** @type {Rounds} */ { rates }) =>
-    spread(rates.map((rate, round) => rate / (postmap[round] ?? NaN))).median.toPrecision(2);
+  const ratio = (/** @type {Rounds} */ { rates }, other = postmap) =>
+    spread(rates.map((rate, round) => rate / (other[round] ?? NaN))).median.toPrecision(2);
+  const limit = Math.round(spread(bare).median / 1_000);
   run.remarks.push(
     `look-ups: dracd's event loop has one core; the asker used ${Math.round(asker * 100)} % of the other, which it shares with the reporter and with dracd's writing threads`,
+    `look-ups against a Node server that knows nothing and takes no reports (${limit} k a second with one question outstanding, what Node and the kernel can do here): ${ratio(waiting, bare)} x`,
     `look-ups against postmap -q - on the lmdb map (${Math.round(alone / 1_000)} k a second): ${ratio(waiting)} x; with ${PIPELINED.window} questions outstanding ${ratio(pipelined)} x`,
   );
 }

@@ -6,8 +6,9 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { MAIN } from './build.mjs';
-import { Wrong, start, stop, textOf, until } from './processes.mjs';
+import { Wrong, newDirectory, start, stop, textOf, until } from './processes.mjs';
 
 /** @typedef {{name: string, port: number, pid: number, stop: () => Promise<void>}} Server */
 /** @typedef {{rss: number, peak: number, anonymous: number, files: number}} Memory MiB */
@@ -47,6 +48,25 @@ export async function startServer({ name, programs, disk }) {
   };
   const port = await until(`${name} listens`, listening, { withinMs: READY_MS });
   return { name, port, pid: child.pid ?? 0, stop: () => stop(child, 'SIGKILL') };
+}
+
+/** The Node server that knows nothing, behind the same unix sockets. @param {string} disk */
+export async function startBare(disk) {
+  const directory = newDirectory(disk);
+  const program = fileURLToPath(new URL('bare.mjs', import.meta.url));
+  const child = start([process.execPath, program, directory]);
+  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+  const listening = () => {
+    if (hasEnded(child)) throw new Wrong(`bare ended: ${stderr.text}`);
+    return stdout.text !== '' || undefined;
+  };
+  await until('bare listens', listening, { withinMs: READY_MS });
+  return {
+    pid: child.pid ?? 0,
+    doors: {},
+    file: (/** @type {string} */ name) => path.join(directory, `relay.${name}`),
+    stop: () => stop(child, 'SIGKILL'),
+  };
 }
 
 /** One dracd, which can be stopped and started again on the same files and the same port. */

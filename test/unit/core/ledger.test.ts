@@ -296,6 +296,11 @@ describe('restore', () => {
       grant('10.0.0.4', -5),
     ]);
     expect([...world.ledger.grants()].map((one) => one.client)).toEqual(['10.0.0.1', '10.0.0.2']);
+    const lean = Array.from(world.ledger.lean(), (one) => ({ ...one }));
+    expect(lean).toEqual([
+      { client: 0x0a000001, expiresAt: world.w + 5_000 },
+      { client: 0x0a000002, expiresAt: world.w + LIFETIME },
+    ]);
     world.pass(5_250);
     expect(world.ledger.size).toBe(1);
     world.pass(LIFETIME);

@@ -1,11 +1,11 @@
 /** Grants as bytes and back. */
 import fc from 'fast-check';
-import { addressFromBytes, type ClientAddress } from '../../../src/core/address.js';
-import type { Grant } from '../../../src/core/grant.js';
+import { addressFromBytes, addressToNumber, type ClientAddress } from '../../../src/core/address.js';
+import type { LeanPermission } from '../../../src/core/subject.js';
 import { Packer, unpack } from '../../../src/exports/packed.js';
 import { grant, grants } from '../../support/live-map.js';
 
-function packed(all: Iterable<Grant>): ArrayBuffer[] {
+function packed(all: Iterable<LeanPermission>): ArrayBuffer[] {
   const chunks: ArrayBuffer[] = [];
   const packer = new Packer((chunk) => chunks.push(chunk));
   for (const one of all) packer.add(one);
@@ -24,6 +24,19 @@ test('whatever is packed comes out, in its order', () => {
       const entries = packed(some).flatMap((chunk) => [...unpack(chunk)]);
       expect(entries).toEqual(
         all.map(({ client, expiresAt }) => ({ client, expiresAt, prefix: client.includes(':') ? 128 : 32 })),
+      );
+    }),
+  );
+});
+
+test('an IPv4 client given as a number comes out as its text', () => {
+  fc.assert(
+    fc.property(fc.array(address), (clients) => {
+      const all = clients.map((client) => ({ client: addressToNumber(client) ?? client, expiresAt: 7 }));
+      const entries = packed(all).flatMap((chunk) => [...unpack(chunk)]);
+      expect(entries.map(({ client }) => client)).toEqual(clients);
+      expect(entries.map(({ prefix }) => prefix)).toEqual(
+        clients.map((one) => (one.includes(':') ? 128 : 32)),
       );
     }),
   );
