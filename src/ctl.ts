@@ -19,7 +19,12 @@ import type { Job, ListOptions, Status, Which, WishOptions } from './ctl/command
 import { systemClock } from './runtime/clock.js';
 import { version } from './version.js';
 
-const SOCKETS = ['/run/dracd/admin.sock', '/var/lib/dracd/admin.sock', './var/admin.sock'];
+const SOCKETS = [
+  '/run/dracd/admin.sock',
+  '/run/rpc-dracd/admin.sock',
+  '/var/lib/dracd/admin.sock',
+  './var/admin.sock',
+];
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const EXIT = { failed: 2, usage: 64, unreachable: 69, later: 75, forbidden: 77 } as const;
 

@@ -48,6 +48,7 @@ export interface SpeakerOptions extends ServiceOptions {
 
 export class Speaker {
   readonly #server: Server;
+  readonly #passage: Passage;
   readonly #options: SpeakerOptions;
 
   constructor(connection: Duplex, options: SpeakerOptions) {
@@ -56,9 +57,8 @@ export class Speaker {
     this.#server = new Server({ ...OPTIONS, interceptors: [gate({ identify, onRefused })] });
     this.#server.addService(definition, handlers(options));
     extras.addTo(this.#server);
-    this.#server
-      .createConnectionInjector(ServerCredentials.createInsecure())
-      .injectConnection(new Passage(connection, turnstile));
+    this.#passage = new Passage(connection, turnstile);
+    this.#server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(this.#passage);
   }
 
   /** Takes no more calls, gives those under way a while, and ends. */
@@ -76,5 +76,7 @@ export class Speaker {
   /** Ends at once. */
   end(): void {
     this.#server.forceShutdown();
+    // The server does not know of all that it was handed.
+    this.#passage.destroy();
   }
 }

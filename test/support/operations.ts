@@ -118,7 +118,7 @@ export class MemoryOperations implements Operations {
     return { verdict, rule: row.kind, words: `${client}: ${row.reason ?? 'a lease'}`, row };
   }
 
-  *rows(): Iterable<Row> {
+  *rows(): Iterable<Row | undefined> {
     yield* this.entries.values();
     for (let n = 0; n < this.many; n += 1) yield lease(n);
   }

@@ -58,6 +58,12 @@ const reasons = [
   'a\u2066b',
   'a\u200fb',
   'a\u2028b',
+  'a\u00adb',
+  'a\u200bb',
+  'a\u2060b',
+  'a\ufeffb',
+  'a\ufffdb',
+  'a\u{e0041}b',
   'r'.repeat(257),
 ];
 

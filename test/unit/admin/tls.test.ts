@@ -1,10 +1,11 @@
 /** tls, caller - every call with every kind of certificate, over real TLS; and configurations that must not start */
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { AdminClient } from '../../../src/admin/client.js';
 import type { TlsOptions } from '../../../src/admin/tls.js';
 import { Fault } from '../../../src/core/fault.js';
+import { systemClock } from '../../../src/runtime/clock.js';
 import { Authority, type Certificate } from '../../support/certificates.js';
 import { newDirectory, until } from '../../support/processes.js';
 import { closeAll, open, type Opened, refusal } from './doors.js';
@@ -175,6 +176,54 @@ test('renew: other roles for open connections, and another certificate for new o
   door.server.renew({ ...tls, operators: [], viewers: [OPERATOR] });
   expect((await refusal(admin.rotate())).status).toBe('PERMISSION_DENIED');
   await admin.stats();
+});
+
+/** A watch that has begun, and the status it ends with. */
+async function watching(door: Opened, name: string): Promise<{ readonly ended: () => string }> {
+  const stream = withCertificate(door, name).watch({});
+  await stream.next();
+  let ended = '';
+  stream.next().then(
+    () => (ended = 'a message'),
+    (thrown: unknown) => (ended = (thrown as { status: string }).status),
+  );
+  return { ended: () => ended };
+}
+
+test('a watch ends when a reload takes the role of its certificate, and others go on', async () => {
+  const door = await start();
+  const [operator, viewer] = [await watching(door, 'operator'), await watching(door, 'viewer')];
+  door.server.renew({ ...tls, viewers: [] });
+  await until('the viewer is gone', 20_000, () => viewer.ended() !== '');
+  await until('one is left', 20_000, () => door.server.load.connections === 1);
+  expect(door.server.load.watchers).toBe(1);
+  expect(operator.ended()).toBe('');
+});
+
+test('a connection ends when its certificate does', async () => {
+  let later = 0;
+  const clock = { ...systemClock, wall: () => systemClock.wall() + later };
+  const door = await open({ at: '127.0.0.1:0', tls, clock });
+  const operator = await watching(door, 'operator');
+  later = 3 * 86_400_000;
+  await until('it is gone', 20_000, () => operator.ended() !== '');
+  await until('nobody watches', 20_000, () => door.server.load.watchers === 0);
+  expect(door.said.map(({ event }) => event)).toContain('admin: a connection was ended');
+});
+
+test('connections end when other authorities are asked for; the same in another place are no others', async () => {
+  const door = await start();
+  const operator = await watching(door, 'operator');
+  const copy = path.join(directory, 'copy.pem');
+  copyFileSync(tls.clientCa, copy);
+  door.server.renew({ ...tls, clientCa: copy });
+  await withCertificate(door, 'operator').stats();
+  const other = path.join(directory, 'other-ca.pem');
+  door.server.renew({ ...tls, clientCa: other });
+  expect(operator.ended()).toBe('');
+  await until('it is gone', 20_000, () => operator.ended() !== '');
+  expect((await refusal(withCertificate(door, 'operator').stats())).status).toBe('UNAVAILABLE');
+  await withCertificate(door, 'wrong-ca').stats();
 });
 
 async function failure(options: TlsOptions | undefined): Promise<string> {
