@@ -13,7 +13,8 @@
  * stopped process). Changes wait meanwhile. After a failed write or build the map is degraded: changes
  * fail at once, and every tick tries to build it anew. Removals are still made in the file that is
  * there, if it is sound and has room (that of replaced pages, on a full disk): nobody should relay for
- * longer than granted.
+ * longer than granted. Of a large change that ends with a Fault the first slices may stand in the file:
+ * the ledger keeps those grants all the same, and takes them out when they are over.
  *
  * Limits: processes that found an earlier file open keep it until they look at the name again (Postfix:
  * at the next connection). One daemon a path.

@@ -379,7 +379,7 @@ describe.each(Object.keys(readers) as LiveName[])('%s', (format) => {
       bench.map.tick();
       expect(await bench.put('192.0.2.2')).toMatchObject({ code: 'MAP' });
       rmdirSync(bench.path);
-      await until('the map is well again', 2_000, () => {
+      await until('the map is well again', 5_000, () => {
         bench.map.tick();
         return bench.map.degraded === undefined;
       });

@@ -10,7 +10,9 @@ import { lookup } from '../support/postmap.js';
 import { newDirectory, pause, until } from '../support/processes.js';
 import { SUCCESS, UdpClient } from '../support/rpc-client.js';
 
-const LIFETIME_MS = 6_000;
+const LIFETIME_MS = 15_000;
+/** A grant leaves the map within a second of its end; a busy machine takes longer. A jump that counted would be an hour off. */
+const LATE_MS = 10_000;
 
 afterAll(killAll);
 
@@ -90,18 +92,18 @@ async function jump(seconds: number): Promise<void> {
     goneAfter(daemon.mapPath, '192.0.2.1', 0),
     goneAfter(daemon.mapPath, '192.0.2.22', 0),
   ]);
-  // Never early, and over within a second (and what one postmap takes).
+  // Never early, and over soon.
   expect(first - before).toBeGreaterThanOrEqual(LIFETIME_MS);
-  expect(first - beforeAnswered).toBeLessThan(LIFETIME_MS + 1_500);
+  expect(first - beforeAnswered).toBeLessThan(LIFETIME_MS + LATE_MS);
   expect(second - after).toBeGreaterThanOrEqual(LIFETIME_MS);
-  expect(second - afterAnswered).toBeLessThan(LIFETIME_MS + 1_500);
+  expect(second - afterAnswered).toBeLessThan(LIFETIME_MS + LATE_MS);
   client.close();
   expect((await daemon.stop()).code).toBe(0);
 }
 
 test('the wall clock jumps an hour, ten years, two hours back, to 1970: none mass-expired, none extended', async () => {
   await Promise.all(jumps.map(({ seconds }) => jump(seconds)));
-}, 60_000);
+});
 
 test('a restart after the clock was set back: what is left of a grant is never more than a lease', async () => {
   const time = new FakeTime();
@@ -115,9 +117,9 @@ test('a restart after the clock was set back: what is left of a grant is never m
   const from = performance.now();
   const again = await time.start();
   const gone = await goneAfter(again.mapPath, '192.0.2.3', from);
-  expect(gone).toBeLessThan(again.readyAfterMs + LIFETIME_MS + 1_500);
+  expect(gone).toBeLessThan(again.readyAfterMs + LIFETIME_MS + LATE_MS);
   await again.stop();
-}, 60_000);
+});
 
 test('a restart after the clock was set an hour ahead: the grants are there, with what was left of their time', async () => {
   const time = new FakeTime();
@@ -137,6 +139,6 @@ test('a restart after the clock was set an hour ahead: the grants are there, wit
   expect(await lookup(again.mapPath, '192.0.2.4')).toBeDefined();
   const gone = await goneAfter(again.mapPath, '192.0.2.4', 0);
   expect(gone - before).toBeGreaterThanOrEqual(LIFETIME_MS - 10);
-  expect(gone - answered).toBeLessThan(LIFETIME_MS + 1_500);
+  expect(gone - answered).toBeLessThan(LIFETIME_MS + LATE_MS);
   await again.stop();
-}, 60_000);
+});

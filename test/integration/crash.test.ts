@@ -67,7 +67,7 @@ test(`${ROUNDS} times killed under load: nothing acknowledged is lost, nothing i
   ).toEqual([]);
   expect(journal.acknowledged().length).toBeGreaterThan(ROUNDS * 20);
   await daemon.stop();
-}, 240_000);
+});
 
 test('the map that a killed daemon leaves behind is whole, before any restart', async () => {
   const directory = newDirectory('crash');
@@ -77,7 +77,7 @@ test('the map that a killed daemon leaves behind is whole, before any restart', 
     await loadAndKill(daemon, journal);
     expect(faultsOf(journal, await read(daemon.mapPath), 30 * 60_000).slice(0, 5)).toEqual([]);
   }
-}, 60_000);
+});
 
 test('the checker sees a lost, an invented, a kept and a lengthened grant', () => {
   const directory = newDirectory('crash');
@@ -102,7 +102,7 @@ test('the checker sees a lost, an invented, a kept and a lengthened grant', () =
       now,
     ),
   ).toEqual(['invented']);
-  expect(faults([['192.0.2.1', end]], now + LIFETIME_MS + 3_000)).toEqual(['kept']);
+  expect(faults([['192.0.2.1', end]], now + 2 * LIFETIME_MS)).toEqual(['kept']);
   expect(faults([['192.0.2.1', seconds(now + 2 * LIFETIME_MS)]], now)).toEqual(['lengthened']);
   expect(faults([['192.0.2.1', seconds(now)]], now)).toEqual(['shortened']);
 });

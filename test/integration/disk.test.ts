@@ -107,7 +107,7 @@ describe('the order of system calls', () => {
     expect(uncovered).toEqual([]);
     // And groups are groups.
     expect(durable.filter((call) => call.name === 'fdatasync').length).toBeLessThan(asked.size);
-  }, 120_000);
+  });
 });
 
 describe('a disk that fails', () => {
@@ -166,7 +166,7 @@ describe('a disk that fails', () => {
     const again = await Daemon.start({ directory: daemon.directory });
     expect(faultsOf(journal, await read(again.mapPath), LIFETIME_MS)).toEqual([]);
     await again.stop();
-  }, 120_000);
+  });
 
   test('five failures, then a sound disk: the daemon recovers by itself and all it acknowledged survives', async () => {
     const { daemon, trace, journal } = await startWithFailures('20..24');
@@ -185,7 +185,7 @@ describe('a disk that fails', () => {
     const again = await Daemon.start({ directory: daemon.directory });
     expect(faultsOf(journal, await read(again.mapPath), LIFETIME_MS)).toEqual([]);
     await again.stop();
-  }, 120_000);
+  });
 });
 
 describe('a full disk', () => {
@@ -233,7 +233,7 @@ describe('a full disk', () => {
     const client = await UdpClient.open(daemon.port);
     const from = performance.now();
     expect(await client.add('192.0.2.1')).toBe(SYSERR);
-    expect(performance.now() - from).toBeLessThan(5_000);
+    expect(performance.now() - from).toBeLessThan(10_000);
     expect(faultsOf(journal, await read(daemon.mapPath), LIFETIME_MS).slice(0, 5)).toEqual([]);
 
     for (const file of fillers) rmSync(file);
@@ -249,7 +249,7 @@ describe('a full disk', () => {
     const again = await Daemon.start(options);
     expect(faultsOf(journal, await read(again.mapPath), LIFETIME_MS).slice(0, 5)).toEqual([]);
     await again.stop();
-  }, 120_000);
+  });
 
   test('the map on a full disk: no SUCCESS that the map does not show, and recovery without a restart', async () => {
     const directory = newDirectory('full');
@@ -270,5 +270,5 @@ describe('a full disk', () => {
     client.close();
     expect(faultsOf(journal, await read(daemon.mapPath), LIFETIME_MS).slice(0, 5)).toEqual([]);
     await daemon.stop();
-  }, 120_000);
+  });
 });

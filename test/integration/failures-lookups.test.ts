@@ -59,7 +59,7 @@ beforeAll(async () => {
     ...dracd,
     unix.mainCf,
   ]);
-}, 60_000);
+});
 
 async function endServers(): Promise<void> {
   for (const socket of sockets) socket.destroy();

@@ -64,7 +64,7 @@ beforeAll(async () => {
   ]);
   // A process that dies in its first session stops its service for so long; the default is a minute.
   postfix = await Postfix.start(smtpds, 'service_throttle_time = 1s\n');
-}, 60_000);
+});
 
 afterAll(async () => {
   (client as UdpClient | undefined)?.close();
@@ -124,7 +124,6 @@ test.each(rows.map((row, index) => ({ ...row, first: 5 * index })))(
     expect([await relays(SMTPDS.chroot), await relays(SMTPDS.recycled)]).toContain(false);
     await until('the old processes have had their uses', 10_000, () => relays(SMTPDS.recycled));
   },
-  60_000,
 );
 
 test('postfix reload cures the processes that met the damage', async () => {

@@ -78,7 +78,7 @@ beforeAll(async () => {
     // A process that dies in its first session, or before it, stops its service for so long; the default is a minute.
     `service_throttle_time = 1s\nproxy_read_maps = proxy:${missing} ${missing}\n`,
   );
-}, 60_000);
+});
 
 afterAll(async () => {
   await killAll();

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const reporter = await UdpClient.open(daemon.port);
   expect(await reporter.add(GRANTED)).toBe(SUCCESS);
   reporter.close();
-}, 60_000);
+});
 
 afterEach(() => {
   for (const asker of askers.splice(0)) asker.close();
@@ -88,7 +88,7 @@ test.each(ended)('%s, %s: no answer and the end, at once and byte by byte', asyn
     }
     // Bytewise only the beginning is sent: the end comes when that is already wrong, or the sender ends.
     bad.socket.end();
-    expect(await bad.endsWithin(5_000)).toBe(true);
+    expect(await bad.endsWithin(20_000)).toBe(true);
     expect(await bad.answer()).toBeUndefined();
     expect(await good.ask(GRANTED)).toBe('permitted');
   }
@@ -191,7 +191,7 @@ describe.each(kinds)('%s, ten times the connections it takes', (kind) => {
     const half = protocols[kind].question(GRANTED);
     slow.socket.write(half.subarray(0, half.length - 1));
     expect(await settlesWithin(slow.closed, 9_000)).toBe(false);
-    expect(await slow.endsWithin(10_000)).toBe(true);
+    expect(await slow.endsWithin(30_000)).toBe(true);
     expect(performance.now() - started).toBeGreaterThan(9_900);
   });
 });

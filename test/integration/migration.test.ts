@@ -19,13 +19,15 @@ import { type Foreground, OldSite } from '../support/old-site.js';
 import { type Build, builds, nameOf, OriginalDatabase, worded } from '../support/original-database.js';
 import { blocks, section, withNames } from '../support/page.js';
 import { dump } from '../support/postmap.js';
-import { mustRun, until } from '../support/processes.js';
+import { inMinutes, mustRun, until } from '../support/processes.js';
 import { SUCCESS } from '../support/rpc-client.js';
 
 const PAGE = 'docs/migration.md';
 const TAKEN_OVER = 'import: grants taken over';
 const NOTHING = 'import: nothing is taken over, the service starts without';
 const HOUR = 3_600;
+/** A grant that is to be alive to the end of every test, and over ten minutes later. */
+const SOON = 280;
 
 let original: OriginalDatabase;
 let programs: LibTirpc;
@@ -34,7 +36,7 @@ let site: OldSite;
 beforeAll(async () => {
   original = await OriginalDatabase.build();
   programs = await LibTirpc.build();
-}, 120_000);
+});
 beforeEach(async () => {
   site = await OldSite.create(original.program);
 });
@@ -50,7 +52,7 @@ const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1_000) + 
 async function oldDatabase(build: Build = {}, file = site.database): Promise<Record<string, number>> {
   const live = {
     '203.0.113.1': inSeconds(900),
-    '203.0.113.2': inSeconds(60),
+    '203.0.113.2': inSeconds(SOON),
     '2001:db8::6': inSeconds(1_200),
   };
   await original.enter(file, { ...live, '203.0.113.9': inSeconds(-1), '127.0.0.1': inSeconds(900) }, build);
@@ -105,7 +107,8 @@ describe('the three commands', () => {
     expect(readFileSync(site.file('timers'), 'utf8')).toContain('disable rpc-dracd-expire.timer');
     expect((await clients()).sort()).toEqual([...Object.keys(live), '203.0.113.3'].sort());
     // The old one works on in place, and lets in somebody else.
-    await original.enter(site.database, { '203.0.113.4': inSeconds(HOUR) });
+    const hour = inSeconds(HOUR);
+    await original.enter(site.database, { '203.0.113.4': hour });
     await verifyBdb(site.database);
 
     writeFileSync(site.file('etc/default/rpc-dracd'), options);
@@ -113,15 +116,20 @@ describe('the three commands', () => {
     expect(await clients()).toEqual([...Object.keys(live), '203.0.113.3', '203.0.113.4'].sort());
     // The one whose end was in an hour has it, because leases are as long now.
     const second = Number((await dumped()).find(([key]) => key === '203.0.113.4')?.[1]);
-    expect(second).toBeGreaterThan(inSeconds(HOUR - 60));
+    expect(second).toBe(hour);
     await site.mustShell('systemctl disable --now rpc-dracd.service');
-  }, 60_000);
+  });
 
   test('the check of the page', async () => {
     const [check = ''] = commandsOf('Check it');
     await site.mustShell('systemctl enable --now rpc-dracd.service');
     const [reporting = '', looking = ''] = check.trim().split('\n');
-    expect(await site.mustShell(reporting)).toBe('203.0.113.7: success\n');
+    // A report waits, and so may end, while rpcbind is slow to prove that it forwards nothing.
+    await until('it is reported', 10_000, async () => {
+      const { code, stdout } = await site.shell(reporting);
+      expect([0, 75]).toContain(code);
+      return stdout === '203.0.113.7: success\n';
+    });
     await shown('203.0.113.7');
     expect(await site.mustShell(looking)).toMatch(/^\d{10}\n$/);
     expect(await site.mustShell('db5.3_dump -p /etc/mail/dracd.db')).toContain('203.0.113.7');
@@ -197,12 +205,12 @@ describe('the build options', () => {
 describe('the old command line', () => {
   test('-e MINUTES and DBFILE; ends are no later than a lease from now', async () => {
     const file = site.file('etc/mail/other.db');
-    await oldDatabase({}, file);
+    const live = await oldDatabase({}, file);
     const daemon = await site.foreground('-e', '5', '/etc/mail/other.db');
     const ends = Object.fromEntries(await dumpBdb(file));
     expect(Number(ends['203.0.113.1'])).toBeLessThanOrEqual(inSeconds(300) + 1);
-    expect(Number(ends['203.0.113.1'])).toBeGreaterThan(inSeconds(240));
-    expect(Number(ends['203.0.113.2'])).toBeLessThanOrEqual(inSeconds(60));
+    expect(Number(ends['203.0.113.1'])).toBeGreaterThan(live['203.0.113.2'] ?? 0);
+    expect(Number(ends['203.0.113.2'])).toBe(live['203.0.113.2']);
     await daemon.end('SIGTERM');
   });
 
@@ -250,7 +258,7 @@ describe('restarts', () => {
       await daemon.end('SIGKILL');
       expect(await dumped()).toEqual(expectedDump({}, live));
     }
-  }, 60_000);
+  });
 
   test('cut off before it has taken over: the next start does', async () => {
     const live = await oldDatabase();
@@ -299,12 +307,12 @@ describe('restarts', () => {
 
     await (await site.foreground()).end('SIGTERM');
     expect(await clients()).toHaveLength(3);
-    await site.mustShell(`faketime -f +10m ${expire}`);
+    await site.mustShell(`${inMinutes(10).join(' ')} ${expire}`);
     expect(await clients()).toEqual(['2001:db8::6', '203.0.113.1']);
     await original.enter(site.database, { '203.0.113.8': inSeconds(900) });
     await site.mustShell(expire);
     expect(await clients()).toContain('203.0.113.8');
-  }, 60_000);
+  });
 });
 
 describe('to a dracd with a configuration', () => {
@@ -331,7 +339,7 @@ describe('to a dracd with a configuration', () => {
     expect(refused.stderr).toMatch(/another dracd uses the journal/);
     await site.mustShell('systemctl disable --now dracd.service');
     expect((await site.shell('dracd --import /etc/mail/none.db')).stderr).toMatch(/none\.db does not exist/);
-  }, 60_000);
+  });
 
   test('a hash file is read as it is', async () => {
     const file = site.file('etc/mail/hash.db');

@@ -8,10 +8,10 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Namespace } from '../support/namespace.js';
 import { mustRun, newDirectory, run, until } from '../support/processes.js';
-import { LOG, NODE, SystemdHost, TREE } from '../support/systemd-host.js';
+import { LOG, NODE, SystemdHost, TIMER_OFF, TREE } from '../support/systemd-host.js';
 
 const STATE = '/var/lib/dracd';
-const LIFETIME_MS = 4_000;
+const LIFETIME_MS = 12_000;
 const CLIENT = '192.0.2.7';
 const FILES = ['relay.cdb', 'relay.db', 'relay.list', 'relay.lmdb', 'tcp.smtp.cdb'].map(
   (name) => `${STATE}/${name}`,
@@ -56,11 +56,12 @@ beforeAll(async () => {
   host = await SystemdHost.boot(
     namespace,
     `cp ${file} /etc/dracd/dracd.toml
+printf '${TIMER_OFF.text.replaceAll('\n', '\\n')}' > ${TIMER_OFF.file}
 cp -r /etc/systemd/system/dracd.service.d /etc/systemd/system/probe.service.d
 sed 's:^ExecStart=.*:ExecStart=/bin/chgrp dracd ${STATE}:; /^ExecReload=/d; s/^Type=.*/Type=oneshot/; /^Restart/d' \\
   /etc/systemd/system/dracd.service > /etc/systemd/system/probe.service`,
   );
-}, 60_000);
+});
 
 afterAll(async () => {
   await (host as SystemdHost | undefined)?.stop();
@@ -108,4 +109,4 @@ test('dracd-expire.service does nothing while it runs, and takes out what is ove
   expect(await host.run('stat', '-c', '%i %Y', ...FILES)).toBe(written);
   expect(await host.run('systemctl', 'show', '-P', 'ConditionResult', 'dracd-expire')).toBe('no\n');
   await host.run('systemctl', 'stop', 'dracd');
-}, 30_000);
+});

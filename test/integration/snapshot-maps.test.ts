@@ -13,7 +13,7 @@ import { SUCCESS, UdpClient } from '../support/rpc-client.js';
 
 const PAGE = 'docs/postfix.md';
 const SECTION = 'Snapshot maps';
-const LIFETIME_MS = 8_000;
+const LIFETIME_MS = 15_000;
 const STATE = '/var/lib/dracd';
 
 /** The words between backquotes in a section that are these, as the page has them. */
@@ -68,7 +68,7 @@ beforeAll(async () => {
   daemon = await Daemon.start({ directory, lifetime: `${LIFETIME_MS}ms`, more: toml });
   postfix = await Postfix.start(rows);
   client = await UdpClient.open(daemon.port);
-}, 60_000);
+});
 
 afterAll(async () => {
   (client as UdpClient | undefined)?.close();

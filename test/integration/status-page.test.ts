@@ -23,7 +23,7 @@ beforeAll(async () => {
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   daemon = await Daemon.start({ http: '127.0.0.1:0', grants: 'max = 3' });
   port = await httpPort(daemon);
-}, 60_000);
+});
 afterAll(async () => {
   await browser.close();
   await killAll();

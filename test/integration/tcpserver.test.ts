@@ -20,9 +20,10 @@ const SERVER = '10.77.8.1';
 const CLIENT = '203.0.113.7';
 const DENIED = '198.51.100.9';
 const STRANGER = '203.0.113.70';
+const MAIL_READER = '203.0.113.71';
 const NEIGHBOUR = '192.168.1.20';
-const CLIENTS = [CLIENT, DENIED, STRANGER, NEIGHBOUR];
-const LIFETIME_MS = 5_000;
+const CLIENTS = [CLIENT, DENIED, STRANGER, MAIL_READER, NEIGHBOUR];
+const LIFETIME_MS = 8_000;
 
 /** What the program in the place of qmail-smtpd says. */
 const RELAYS = 'relay= scan=/var/qmail/bin/scan\n';
@@ -107,7 +108,7 @@ beforeAll(async () => {
   writeFileSync(rules, ownRules ?? '');
   writeFileSync(smtpd, '#!/bin/sh\necho "relay=${RELAYCLIENT-no} scan=${QMAILQUEUE-no}"\n', { mode: 0o755 });
   daemon = await start();
-}, 60_000);
+});
 
 afterAll(async () => {
   await killAll();
@@ -172,13 +173,9 @@ describe('by the page', () => {
     });
     const pop3 = serve(script);
     await until('tcpserver listens', 5_000, () => pop3.said().includes('status: 0/40'));
-    await until(
-      'nothing is left of earlier grants',
-      LIFETIME_MS + 5_000,
-      async () => (await ask(CLIENT)) === REFUSES,
-    );
-    expect(await ask(CLIENT, 110)).toBe('+OK\n');
-    await until('it relays', 5_000, async () => (await ask(CLIENT)) === RELAYS);
+    expect(await ask(MAIL_READER)).toBe(REFUSES);
+    expect(await ask(MAIL_READER, 110)).toBe('+OK\n');
+    await until('it relays', 5_000, async () => (await ask(MAIL_READER)) === RELAYS);
     expect(await ask(STRANGER)).toBe(REFUSES);
     await pop3.stop();
   });
@@ -282,7 +279,7 @@ test("Debian's tcpserver for IPv6 finds in it the rules for IPv4 clients, and fo
   const client = ['-R', '-H', '-l', '0', '-i', '2001:db8:9::7', '2001:db8:9::1', '25', 'sh', '-c', 'cat <&6'];
   expect(await outside.run(`${unpacked}/usr/bin/tcpclient`, ...client)).toBe(REFUSES);
   await server.stop();
-}, 150_000);
+});
 
 test('rules that cannot be understood end dracd at its start', async () => {
   writeFileSync(rules, `${ownRules ?? ''}${STRANGER}:perhaps\n`);

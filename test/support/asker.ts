@@ -108,7 +108,7 @@ export class Asker {
   }
 
   /** The next whole answer; undefined when the connection ended without one. */
-  async answer(withinMs = 10_000): Promise<string | undefined> {
+  async answer(withinMs = 40_000): Promise<string | undefined> {
     for (;;) {
       const found = this.#protocol.answer.exec(this.#text)?.[0];
       if (found !== undefined) {

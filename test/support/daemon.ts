@@ -207,7 +207,7 @@ export class Daemon {
   async stop(): Promise<Exit & { readonly tookMs: number }> {
     const from = performance.now();
     this.signal('SIGTERM');
-    if (!(await settlesWithin(this.exited, 15_000)))
+    if (!(await settlesWithin(this.exited, 60_000)))
       throw new Error(`SIGTERM did not end it\n${this.said()}`);
     return { ...(await this.exited), tookMs: performance.now() - from };
   }

@@ -37,7 +37,7 @@ export function ask(
       });
     });
     asked.on('error', reject);
-    asked.setTimeout(10_000, () => asked.destroy(new Error(`no answer from ${path}`)));
+    asked.setTimeout(40_000, () => asked.destroy(new Error(`no answer from ${path}`)));
     asked.end();
   });
 }

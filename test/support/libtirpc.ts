@@ -16,6 +16,8 @@ export interface CallOptions {
   readonly port?: number;
   /** Own address to speak from. */
   readonly source?: string;
+  /** How many seconds it waits for an answer; default a minute. For a call that is not to be answered: less. */
+  readonly limit?: number;
   /** A command that runs the client, such as one that enters a network namespace. */
   readonly prefix?: readonly string[];
 }
@@ -37,11 +39,22 @@ export class LibTirpc {
 
   /** Runs the C client to its end. */
   call(options: CallOptions): Promise<Ended> {
-    const { host = '127.0.0.1', version, transport, address, port, source, prefix = [] } = options;
+    const {
+      host = '127.0.0.1',
+      version,
+      transport,
+      address,
+      port,
+      source,
+      limit = 60,
+      prefix = [],
+    } = options;
     const client = path.join(this.directory, 'dracc');
     const command = [...prefix, client, host, String(version), transport, address];
     if (port !== undefined) command.push(String(port));
-    return run(command, source === undefined ? {} : { env: { DRACC_SOURCE: source } });
+    const env = { DRACC_LIMIT: String(limit), ...(source === undefined ? {} : { DRACC_SOURCE: source }) };
+    // The C library sets no limit to the time in which a connection is made.
+    return run(command, { env, limitMs: 1_000 * (limit + 25) });
   }
 
   /** The addstat the C client prints; throws its words when it got none. */

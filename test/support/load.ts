@@ -61,13 +61,13 @@ export interface LoadOptions {
   readonly stopped: () => boolean;
   /** Told of each reply. */
   readonly onReply?: (status: number) => void;
-  /** How long a call waits for its reply; default 3 s. */
+  /** How long a call waits for its reply. */
   readonly limitMs?: number;
 }
 
 /** Sends ADDs until stopped; answers how many calls got no reply. */
 export async function load(options: LoadOptions): Promise<number> {
-  const { client, journal, next, window, stopped, limitMs = 3_000 } = options;
+  const { client, journal, next, window, stopped, limitMs } = options;
   let unanswered = 0;
   const one = async (): Promise<void> => {
     while (!stopped()) {
@@ -95,8 +95,8 @@ export interface MapReading {
   readonly to: number;
 }
 
-/** The map may hold a grant for this long after its end, milliseconds. */
-const REMOVAL_MS = 1_000;
+/** The map may hold a grant for a second after its end; on a busy machine it is seen to be for longer, milliseconds. */
+const REMOVAL_MS = 5_000;
 /** Rounding of times on their way. */
 const ROUNDING_MS = 2;
 

@@ -19,7 +19,7 @@ stop() { # unit
   [ -e "$SITE/$1.pid" ] || return 0
   pid=$(cat "$SITE/$1.pid"); rm "$SITE/$1.pid"
   kill -TERM "$pid" || return 0
-  for _ in $(seq 100); do [ -e "/proc/$pid" ] || return 0; sleep 0.1; done
+  for _ in $(seq 600); do [ -e "/proc/$pid" ] || return 0; sleep 0.1; done
   echo "$1 does not stop" >&2; exit 1
 }
 start() { # unit
@@ -41,7 +41,7 @@ start() { # unit
     echo $! >"$SITE/$1.pid"
     ready='"event":"ready"'
   fi
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     grep -q "$ready" "$log" && return 0
     [ -e "/proc/$(cat "$SITE/$1.pid")" ] || break
     sleep 0.1
@@ -116,7 +116,7 @@ export class OldSite {
 
   /** Runs lines of a shell inside, as an administrator does. */
   shell(text: string): Promise<Ended> {
-    return run([...this.namespace.prefix, 'bash', '-euc', text], { env: this.#env, limitMs: 30_000 });
+    return run([...this.namespace.prefix, 'bash', '-euc', text], { env: this.#env });
   }
 
   /** The same; what goes wrong is an error with its words. */

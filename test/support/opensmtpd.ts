@@ -4,11 +4,11 @@
  * OpenSMTPD is unpacked, not installed: what its package's scripts would do (two users, a set-group-ID bit) is done
  * here. The hosts are joined by a cable; the clients have the addresses that are given.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { Dialogue } from './dialogue.js';
 import { Namespace } from './namespace.js';
-import { ROOT, childEnvironment, mustRun, newDirectory, until } from './processes.js';
+import { ROOT, mustRun, newDirectory } from './processes.js';
 import { SystemdHost } from './systemd-host.js';
 
 export const SERVER_IPV4 = '10.77.7.1';
@@ -38,70 +38,11 @@ sed 's:/usr/sbin/smtpd:/usr/local/sbin/smtpd:' ${UNPACKED}/lib/systemd/system/op
 cp -r ${files}/. /
 `;
 
-/** A client's connection: its standard input and output are the dialogue. */
-const CONNECT = `
-import shutil, socket, sys, threading
-source, server = sys.argv[1:]
-connection = socket.create_connection((server, 25), 10, (source, 0))
-connection.settimeout(None)
-link = connection.makefile("rwb", 0)
-threading.Thread(target=shutil.copyfileobj, args=(link, open(1, "wb", 0), 1), daemon=True).start()
-shutil.copyfileobj(open(0, "rb", 0), link, 1)`;
-
-/** One SMTP dialogue; ends with `close`. */
-export class SmtpDialogue {
-  readonly #child: ChildProcess;
-  #text = '';
-
-  constructor(command: readonly string[]) {
-    const [file = '', ...args] = command;
-    this.#child = spawn(file, args, { env: childEnvironment(), stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#text += text));
-    this.#child.stdin?.on('error', () => undefined);
-  }
-
-  async open(): Promise<this> {
-    await this.#reply();
-    await this.say('EHLO client.example');
-    return this;
-  }
-
-  /** Sends one command; the code of its reply. */
-  say(command: string): Promise<number> {
-    this.#child.stdin?.write(`${command}\r\n`);
-    return this.#reply();
-  }
-
-  /** The code of RCPT to this recipient, in a mail transaction of its own. */
-  async recipient(recipient: string): Promise<number> {
-    await this.say('MAIL FROM:<sender@foreign.example>');
-    const code = await this.say(`RCPT TO:<${recipient}>`);
-    await this.say('RSET');
-    return code;
-  }
-
-  close(): void {
-    this.#child.kill('SIGKILL');
-  }
-
-  async #reply(): Promise<number> {
-    let code = 0;
-    await until('the server replies', 10_000, () => {
-      const end = /^(?:\d{3}-.*\r\n)*(\d{3})(?: .*)?\r\n/.exec(this.#text);
-      if (end === null) return false;
-      this.#text = this.#text.slice(end[0].length);
-      code = Number(end[1]);
-      return true;
-    });
-    return code;
-  }
-}
-
 export class OpenSmtpd {
   readonly host: SystemdHost;
   readonly #namespaces: readonly Namespace[];
   readonly #outside: Namespace;
-  readonly #dialogues: SmtpDialogue[] = [];
+  readonly #dialogues: Dialogue[] = [];
 
   private constructor(host: SystemdHost, inside: Namespace, outside: Namespace) {
     this.host = host;
@@ -137,11 +78,12 @@ export class OpenSmtpd {
   }
 
   /** A session of a client; it stays open. */
-  async session(client: string): Promise<SmtpDialogue> {
+  async session(client: string): Promise<Dialogue> {
     const server = client.includes(':') ? SERVER_IPV6 : SERVER_IPV4;
-    const dialogue = new SmtpDialogue([...this.#outside.prefix, 'python3', '-c', CONNECT, client, server]);
+    const dialogue = Dialogue.from(this.#outside.prefix, [client, server, '25']);
     this.#dialogues.push(dialogue);
-    return dialogue.open();
+    await dialogue.greet();
+    return dialogue;
   }
 
   /** The code of one recipient in a session of its own. */

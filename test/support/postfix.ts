@@ -8,6 +8,7 @@ import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFile
 import { connect, isIPv6 } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
+import { Dialogue } from './dialogue.js';
 import { blocks } from './page.js';
 import { ROOT, descendants, freePort, mustRun, newDirectory, run, until } from './processes.js';
 
@@ -192,52 +193,27 @@ function reachable(port: number): Promise<boolean> {
   });
 }
 
-/** One SMTP dialogue. */
-export class SmtpSession {
+/** A session whose client Postfix is told. */
+export class SmtpSession extends Dialogue {
   readonly #socket: Socket;
-  #text = '';
-  #wake: () => void = () => undefined;
-  #over = false;
 
   private constructor(socket: Socket) {
+    super({ said: socket, heard: [socket], whole: socket, end: () => socket.destroy() });
     this.#socket = socket;
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => {
-      this.#text += text;
-      this.#wake();
-    });
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.#over = true;
-      this.#wake();
-    });
   }
 
   static async open(port: number): Promise<SmtpSession> {
     const session = new SmtpSession(connect(port, '127.0.0.1'));
-    session.#expect(220, await session.#reply());
+    await session.greeted();
     return session;
   }
 
   /** Speaks as this client from now on. */
   async become(client: string): Promise<void> {
-    this.#expect(250, await this.say('EHLO client.example'));
+    this.expect(250, await this.say('EHLO client.example'));
     const address = isIPv6(client) ? `IPV6:${client}` : client;
-    this.#expect(220, await this.say(`XCLIENT ADDR=${address} NAME=[UNAVAILABLE]`));
-    this.#expect(250, await this.say('EHLO client.example'));
-  }
-
-  /** The code of RCPT to this recipient, in a mail transaction of its own. */
-  async recipient(recipient: string): Promise<number> {
-    return codeOf(await this.reply(recipient));
-  }
-
-  /** The whole reply to RCPT to this recipient, in a mail transaction of its own. */
-  async reply(recipient: string): Promise<string> {
-    this.#expect(250, await this.say('MAIL FROM:<sender@foreign.example>'));
-    const reply = await this.say(`RCPT TO:<${recipient}>`);
-    this.#expect(250, await this.say('RSET'));
-    return reply;
+    this.expect(220, await this.say(`XCLIENT ADDR=${address} NAME=[UNAVAILABLE]`));
+    this.expect(250, await this.say('EHLO client.example'));
   }
 
   /** The smtpd process at the other side. */
@@ -248,34 +224,4 @@ export class SmtpSession {
     if (pid === undefined) throw new Error(`nobody holds the session: ${line}`);
     return Number(pid);
   }
-
-  /** Sends one command; its whole reply. */
-  say(command: string): Promise<string> {
-    this.#socket.write(`${command}\r\n`);
-    return this.#reply();
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-
-  async #reply(): Promise<string> {
-    for (;;) {
-      const end = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(this.#text);
-      if (end !== null) {
-        this.#text = this.#text.slice(end[0].length);
-        return end[0];
-      }
-      if (this.#over) throw new Error(`the SMTP session ended: ${this.#text}`);
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-
-  #expect(code: number, reply: string): void {
-    if (codeOf(reply) !== code) throw new Error(`${code} expected, not ${reply.trim()}`);
-  }
-}
-
-function codeOf(reply: string): number {
-  return Number(reply.split('\r\n').at(-2)?.slice(0, 3));
 }

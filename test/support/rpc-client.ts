@@ -76,6 +76,9 @@ export function statusOf(reply: Buffer): number {
   return reply.readUInt32BE(24);
 }
 
+/** A daemon answers within milliseconds; a busy machine takes its time. */
+const ANSWER_MS = 12_000;
+
 type Waiter = (reply: Buffer | undefined) => void;
 
 /** Replies find their calls by xid. */
@@ -141,7 +144,7 @@ export class UdpClient implements RpcClient {
     this.#socket.send(message, this.#port, this.#host, () => undefined);
   }
 
-  call(message: Buffer, limitMs = 3_000): Promise<Buffer | undefined> {
+  call(message: Buffer, limitMs = ANSWER_MS): Promise<Buffer | undefined> {
     const reply = this.#pending.wait(message.readUInt32BE(0), limitMs);
     this.send(message);
     return reply;
@@ -195,7 +198,7 @@ export class TcpClient implements RpcClient {
     this.#socket.write(bytes);
   }
 
-  call(message: Buffer, limitMs = 3_000): Promise<Buffer | undefined> {
+  call(message: Buffer, limitMs = ANSWER_MS): Promise<Buffer | undefined> {
     if (this.closed) return Promise.resolve(undefined);
     const reply = this.#pending.wait(message.readUInt32BE(0), limitMs);
     this.write(record(message));

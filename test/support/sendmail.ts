@@ -230,7 +230,7 @@ export class MailHost {
   /** A session from this client's address; it stays open. */
   async session(client: string, port = SMTP): Promise<Dialogue> {
     const server = client.includes(':') ? ADDRESS[6] : ADDRESS[4];
-    const dialogue = new Dialogue(this.prefix, [client, server, String(port)]);
+    const dialogue = Dialogue.from(this.prefix, [client, server, String(port)]);
     this.#sessions.push(dialogue);
     await dialogue.greet();
     return dialogue;

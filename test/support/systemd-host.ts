@@ -14,6 +14,14 @@ export const TREE = '/srv/dracd';
 export const NODE = '/srv/node';
 /** What dracd.service has said. */
 export const LOG = '/run/dracd.log';
+/**
+ * For tests that start the one-shot themselves: a drop-in by which its timer, which dracd.service brings along, never
+ * goes off. Else it tidies the maps in the midst of a test that runs while a minute begins.
+ */
+export const TIMER_OFF = {
+  file: '/etc/systemd/system/dracd-expire.timer.d/never.conf',
+  text: '[Timer]\nOnCalendar=\nOnCalendar=2199-01-01\n',
+};
 const SYSTEMD = '/lib/systemd/systemd';
 const CGROUPS = '/run/cgroups';
 /** Empty at first, and not the machine's. */

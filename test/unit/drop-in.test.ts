@@ -12,7 +12,7 @@ let database: string;
 
 beforeAll(async () => {
   original = await OriginalDatabase.build();
-}, 60_000);
+});
 beforeEach(() => {
   database = path.join(newDirectory('drop-in'), 'dracd.db');
 });

@@ -23,7 +23,7 @@ let said: Record<string, LogFields>;
 
 beforeAll(async () => {
   original = await OriginalDatabase.build();
-}, 60_000);
+});
 beforeEach(() => {
   directory = newDirectory('import');
   file = path.join(directory, 'dracd.db');

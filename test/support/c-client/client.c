@@ -5,7 +5,8 @@
  *
  * Prints the addstat as a number; with ADDRESS "null" it calls procedure 0 and prints "null".
  * Without PORT it asks the rpcbind of HOST, as libdrac does; with PORT it does not.
- * DRACC_SOURCE in the environment: the own address it speaks from (needs PORT).
+ * In the environment, DRACC_SOURCE: the own address it speaks from (needs PORT); DRACC_LIMIT: how many seconds it
+ * waits for the answer, else 5.
  * Exit status: 0 answered, 1 no answer or a refusal by RPC (the text on standard error), 64 usage.
  */
 #include <arpa/inet.h>
@@ -86,12 +87,15 @@ static addstat *add(CLIENT *client, rpcvers_t version, const char *text)
 int main(int argc, char **argv)
 {
     struct timeval limit = {5, 0}, again = {1, 0};
+    const char *seconds = getenv("DRACC_LIMIT");
     rpcvers_t version;
     CLIENT *client;
     addstat *status;
 
     if (argc < 5 || argc > 6 || (strcmp(argv[3], "udp") != 0 && strcmp(argv[3], "tcp") != 0))
         return usage();
+    if (seconds != NULL)
+        limit.tv_sec = strtol(seconds, NULL, 10);
     version = strtoul(argv[2], NULL, 10);
     client = argc == 6 ? client_on_port(argv[1], version, argv[3], argv[5])
                        : clnt_create(argv[1], DRACPROG, version, argv[3]);

@@ -8,7 +8,7 @@ import type { LmdbFile } from '../../../src/exports/lmdb-file.js';
 import { systemClock } from '../../../src/runtime/clock.js';
 import { EXPIRES_AT, grant, grants, LockHolder, recordingLog, type Said } from '../../support/live-map.js';
 import { dump } from '../../support/postmap.js';
-import { newDirectory } from '../../support/processes.js';
+import { newDirectory, until } from '../../support/processes.js';
 
 const MAP_BYTES = 2 ** 30;
 
@@ -126,8 +126,7 @@ describe('a build that fails leaves nothing', () => {
     await expect(build(snapshot)).rejects.toThrow('a bug');
     expect(readdirSync(directory)).toEqual([]);
     // The last descriptor is closed in the background: the next turn of the thread pool.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(open()).toBeLessThanOrEqual(before);
+    await until('it is closed', 5_000, () => open() <= before);
   });
 
   test('when a grant cannot be a key', async () => {

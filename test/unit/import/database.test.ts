@@ -26,7 +26,7 @@ let file: string;
 
 beforeAll(async () => {
   original = await OriginalDatabase.build();
-}, 60_000);
+});
 beforeEach(() => {
   file = path.join(newDirectory('database'), 'dracd.db');
 });
