@@ -1,5 +1,16 @@
 /** The directions in which imports may point: the diagram in CONTRIBUTING.md, enforced. */
-const rooms = ['core', 'wire', 'runtime', 'intake', 'report', 'store', 'exports', 'lookups', 'admin'];
+const rooms = [
+  'core',
+  'wire',
+  'runtime',
+  'intake',
+  'report',
+  'store',
+  'exports',
+  'lookups',
+  'admin',
+  'doctor',
+];
 const ground = ['core', 'wire', 'runtime'];
 const native = {
   exports: ['koffi'],
@@ -51,7 +62,7 @@ module.exports = {
       from: { path: '^src/ctl(/|\\.ts$)' },
       to: {
         path: '^src/',
-        pathNot: '^src/(ctl/|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
+        pathNot: '^src/(ctl/|doctor\\.ts|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
       },
     },
     {

@@ -20,6 +20,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -83,7 +84,9 @@ function wantedAttributes(target: MapTarget): Attributes {
 
 /** Gives an open file its owner and mode. Throws what the system says. */
 export function setAttributes(fd: number, wanted: Attributes): void {
-  fchownSync(fd, wanted.uid, wanted.gid);
+  const { uid, gid } = fstatSync(fd);
+  // The supplied unit forbids the call itself, so it is made only when it changes something.
+  if (uid !== wanted.uid || gid !== wanted.gid) fchownSync(fd, wanted.uid, wanted.gid);
   // After the owner: a change of owner may take mode bits away.
   fchmodSync(fd, wanted.mode);
 }
