@@ -54,7 +54,7 @@ describe('the daemon', () => {
     daemon.signal('SIGSTOP');
     const { code, found } = await doctor([
       '--timeout',
-      '5s',
+      '20s',
       '--config',
       daemon.configFile,
       '--only',
