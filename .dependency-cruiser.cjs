@@ -11,6 +11,7 @@ const rooms = [
   'import',
   'http',
   'admin',
+  'doctor',
 ];
 const ground = ['core', 'wire', 'runtime'];
 const native = {
@@ -64,7 +65,7 @@ module.exports = {
       from: { path: '^src/ctl(/|\\.ts$)' },
       to: {
         path: '^src/',
-        pathNot: '^src/(ctl/|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
+        pathNot: '^src/(ctl/|doctor\\.ts|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
       },
     },
     {

@@ -4,7 +4,7 @@
  *
  * SYNOPSIS  dracctl [--server SERVER] [--timeout DURATION] [--json] COMMAND
  *
- * It speaks gRPC only (proto/dracd/admin/v1/admin.proto). Exit status: 0 done; 1 the answer is no (explain: may not relay;
+ * It speaks gRPC only (proto/dracd/admin/v1/admin.proto), but for `doctor` (doctor.ts), which has its own exit status. Exit status: 0 done; 1 the answer is no (explain: may not relay;
  * unpin, undeny, revoke: there was none); 2 dracd could not do it; 64 the command line or a field is wrong; 69 dracd is
  * not reached; 75 try again later; 77 not allowed.
  *
@@ -16,6 +16,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { AdminError } from './admin/client.js';
 import { completion, type Shell, SHELLS } from './ctl/completion.js';
 import type { Job, ListOptions, Status, Which, WishOptions } from './ctl/commands.js';
+import { doctorCommand } from './ctl/doctor-command.js';
 import { systemClock } from './runtime/clock.js';
 import { version } from './version.js';
 
@@ -206,6 +207,7 @@ function build(): Command {
     .exitOverride();
   lookingCommands(program);
   actingCommands(program);
+  doctorCommand(program, process.stdout.isTTY && process.env['NO_COLOR'] === undefined);
   program
     .command('completion')
     .description('print completions for a shell')
