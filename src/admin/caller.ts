@@ -9,9 +9,9 @@
  */
 import { type Metadata, type ServerInterceptor, ServerInterceptingCall } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
-import { SERVICE } from './contract.js';
 import { firstListed, namesOf } from './names.js';
 import { badFields, errorResponse, Refusal } from './refusal.js';
+import { AUTHOR_KEY, SERVICE } from './well-known.js';
 
 export type Role = 'viewer' | 'operator';
 
@@ -26,7 +26,6 @@ type AuthContext = ReturnType<ServerInterceptingCall['getAuthContext']>;
 /** Tells who makes a call. Throws a Refusal for those who may nothing. */
 export type Identify = (context: AuthContext, metadata: Metadata) => Caller;
 
-export const AUTHOR_KEY = 'x-dracd-author';
 const AUTHOR = /^[\x21-\x7e]{1,64}$/;
 
 /** Calls that only look. */

@@ -12,10 +12,11 @@ import { HealthImplementation, protoPath } from 'grpc-health-check';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../runtime/clock.js';
 import { gate } from './caller.js';
-import { api, FILE, OPTIONS as LOADING, SERVICE } from './contract.js';
+import { api, FILE, OPTIONS as LOADING } from './contract.js';
 import { describe } from './descriptors.js';
 import type { WatchResponse } from './gen/dracd/admin/v1/WatchResponse.js';
 import { handlers, type ServiceOptions } from './service.js';
+import { SERVICE } from './well-known.js';
 
 export const MAX_STREAMS = 32;
 export const MAX_REQUEST_BYTES = 64 * 1024;
