@@ -51,7 +51,8 @@ module.exports = {
       from: { path: '^src/ctl(/|\\.ts$)' },
       to: {
         path: '^src/',
-        pathNot: '^src/(ctl/|admin/(client|fields)\\.ts|admin/gen/|runtime/(clock|printable)\\.ts|version\\.ts)',
+        pathNot:
+          '^src/(ctl/|admin/(client|fields)\\.ts|admin/gen/|runtime/(clock|printable)\\.ts|version\\.ts)',
       },
     },
     {
