@@ -65,7 +65,8 @@ module.exports = {
       from: { path: '^src/ctl(/|\\.ts$)' },
       to: {
         path: '^src/',
-        pathNot: '^src/(ctl/|doctor\\.ts|admin/(client\\.ts|gen/)|runtime/(clock|log)\\.ts|version\\.ts)',
+        pathNot:
+          '^src/(ctl/|doctor\\.ts|admin/(client|fields)\\.ts|admin/gen/|runtime/(clock|printable|log)\\.ts|version\\.ts)',
       },
     },
     {

@@ -4,19 +4,21 @@
  *
  * SYNOPSIS  dracctl [--server SERVER] [--timeout DURATION] [--json] COMMAND
  *
- * It speaks gRPC only (proto/dracd/admin/v1/admin.proto), but for `doctor` (doctor.ts), which has its own exit status. Exit status: 0 done; 1 the answer is no (explain: may not relay;
- * unpin, undeny, revoke: there was none); 2 dracd could not do it; 64 the command line or a field is wrong; 69 dracd is
- * not reached; 75 try again later; 77 not allowed.
+ * It speaks gRPC only (proto/dracd/admin/v1/admin.proto), but for `doctor` (doctor.ts). Exit status: ctl/exit.ts, --help,
+ * docs/dracctl.md; that of doctor: docs/doctor.md.
  *
  * What a command needs is loaded when it runs, so that an answer does not wait for what others need.
  */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { AdminError } from './admin/client.js';
+import { Argument, Command, Option } from 'commander';
 import { completion, type Shell, SHELLS } from './ctl/completion.js';
 import type { Job, ListOptions, Status, Which, WishOptions } from './ctl/commands.js';
 import { doctorCommand } from './ctl/doctor-command.js';
+import { CtlError, EXIT, EXIT_TEXT, failureOf } from './ctl/exit.js';
+import { longCommands } from './ctl/long-commands.js';
+import { duration, upTo } from './ctl/values.js';
 import { systemClock } from './runtime/clock.js';
 import { version } from './version.js';
 
@@ -26,8 +28,6 @@ const SOCKETS = [
   '/var/lib/dracd/admin.sock',
   './var/admin.sock',
 ];
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const EXIT = { failed: 2, usage: 64, unreachable: 69, later: 75, forbidden: 77 } as const;
 
 interface Globals {
   readonly server?: string;
@@ -36,17 +36,6 @@ interface Globals {
   readonly cert?: string;
   readonly key?: string;
   readonly ca?: string;
-}
-
-function duration(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined && Number(count) > 0) return Number(count) * (UNIT_MS[unit] ?? NaN);
-  throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 12h or 7d.');
-}
-
-function count(text: string): number {
-  if (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 1_000) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 1 to 1000.');
 }
 
 function author(): string | undefined {
@@ -58,6 +47,18 @@ function author(): string | undefined {
   }
 }
 
+const write = (text: string): void => void process.stdout.write(text);
+
+async function flushed(): Promise<void> {
+  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+}
+
+function terminal(): { isTerminal: boolean; colours: boolean } {
+  const { TERM: kind = 'dumb', NO_COLOR: without = '' } = process.env;
+  const isTerminal = process.stdout.isTTY && kind !== 'dumb';
+  return { isTerminal, colours: isTerminal && without === '' };
+}
+
 /** Runs a command with a connection; what it answers is the exit status. */
 async function withServer(
   globals: Globals,
@@ -67,19 +68,14 @@ async function withServer(
   const { server = `unix:${socket}`, timeout, json = false, cert, key, ca } = globals;
   const hasTls = cert !== undefined && key !== undefined && ca !== undefined;
   if (!server.startsWith('unix:') && !hasTls)
-    throw new CommanderError(EXIT.usage, 'tls', `error: ${server} needs --cert, --key and --ca`);
+    throw new CtlError(EXIT.usage, `${server} needs --cert, --key and --ca`);
   const [{ AdminClient }, commands] = await Promise.all([
     import('./admin/client.js'),
     import('./ctl/commands.js'),
   ]);
   const tls = hasTls ? { cert, key, ca } : undefined;
   const client = new AdminClient({ server, timeoutMs: timeout, author: author(), tls, clock: systemClock });
-  const output = {
-    json,
-    colours: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
-    write: (text: string) => void process.stdout.write(text),
-    now: () => systemClock.wall(),
-  };
+  const output = { json, ...terminal(), write, flushed, now: () => systemClock.wall() };
   try {
     process.exitCode = await run({ client, output }, commands);
   } finally {
@@ -124,7 +120,7 @@ function lookingCommands(program: Command): void {
     .option('--reporter <ADDRESS>', "only leases on this reporter's word")
     .option('--user <NAME>', "only this user's")
     .option('--ends-within <DURATION>', 'only what ends so soon', duration)
-    .option('--limit <COUNT>', 'so many, sorted: denies, pins, grants', count)
+    .option('--limit <COUNT>', 'so many, sorted: denies, pins, grants', upTo(1_000))
     .action((within: string | undefined, options: ListOptions) =>
       withServer(program.opts(), (job, { list }) =>
         list(job, { ...options, ...(within === undefined ? {} : { within }) }),
@@ -136,10 +132,6 @@ function lookingCommands(program: Command): void {
     .description('whether an address may relay, and why')
     .argument('<ADDRESS>')
     .action((address: string) => withServer(program.opts(), (job, { explain }) => explain(job, address)));
-  program
-    .command('watch')
-    .description('what changes, until interrupted')
-    .action(() => withServer(program.opts(), (job, { watch }) => watch(job, undefined)));
   program
     .command('stats')
     .description('numbers of the running daemon')
@@ -164,7 +156,7 @@ function actingCommands(program: Command): void {
       ];
       const [which] = chosen;
       if (which === undefined || chosen.length > 1)
-        throw new CommanderError(EXIT.usage, 'revoke', 'error: name one of NETWORK, --reporter and --all');
+        throw new CtlError(EXIT.usage, 'name one of NETWORK, --reporter and --all');
       return withServer(program.opts(), (job, { revoke }) => revoke(job, which, why));
     });
   wishCommand(program, 'pin', 'let relay until unpin, or for so long');
@@ -199,13 +191,11 @@ function build(): Command {
     .addOption(new Option('--key <FILE>', 'for a port: its key').env('DRACCTL_KEY'))
     .addOption(new Option('--ca <FILE>', "for a port: who signs dracd's certificate").env('DRACCTL_CA'))
     .version(`dracctl ${version()}`)
-    .addHelpText(
-      'after',
-      '\nExit status: 0 done; 1 the answer is no; 2 dracd could not do it; 64 command line or a field; 69 not reached; 75 try again; 77 not allowed.',
-    )
+    .addHelpText('after', EXIT_TEXT)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   lookingCommands(program);
+  longCommands(program, (run) => withServer(program.opts(), run));
   actingCommands(program);
   doctorCommand(program, process.stdout.isTTY && process.env['NO_COLOR'] === undefined);
   program
@@ -216,28 +206,20 @@ function build(): Command {
   return program;
 }
 
-const statuses: Readonly<Record<string, number | undefined>> = {
-  INVALID_ARGUMENT: EXIT.usage,
-  UNAVAILABLE: EXIT.unreachable,
-  DEADLINE_EXCEEDED: EXIT.later,
-  RESOURCE_EXHAUSTED: EXIT.later,
-  PERMISSION_DENIED: EXIT.forbidden,
-};
-
 function fail(thrown: unknown): void {
-  if (thrown instanceof CommanderError) {
-    if (thrown.code === 'tls' || thrown.code === 'revoke') process.stderr.write(`${thrown.message}\n`);
-    process.exitCode = thrown.exitCode === 0 ? 0 : EXIT.usage;
-    return;
-  }
-  const { message, status, reason: why, cure } = thrown as AdminError;
-  const more = typeof cure === 'string' && cure !== '' ? `\n  cure: ${cure}` : '';
-  process.stderr.write(`dracctl: ${message}${more}\n`);
-  const isLater = status === 'UNAVAILABLE' && why !== '';
-  process.exitCode = isLater ? EXIT.later : (statuses[status] ?? EXIT.failed);
+  const { exit, text } = failureOf(thrown);
+  process.stderr.write(text);
+  process.exitCode = exit;
 }
 
-// A reader that has seen enough (head) is no failure; grpc-js warns of what a port's name may be.
-process.stdout.on('error', () => process.exit(0));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough (head) is no failure.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`dracctl: standard output cannot be written: ${error.message}\n`);
+  process.exit(EXIT.output);
+});
+// Nobody is left to be told.
+process.stderr.on('error', () => undefined);
+// grpc-js warns of what a port's name may be.
 process.noDeprecation = true;
 build().parseAsync().catch(fail);

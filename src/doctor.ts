@@ -56,7 +56,7 @@ function load(given: string | undefined): { file: string | undefined; config: Co
   const isService = file !== undefined || existsSync(path.join(SERVICE_STATE, 'journal'));
   const state = isService ? SERVICE_STATE : path.resolve(LOCAL_STATE);
   const runtime = isService && existsSync(SERVICE_RUNTIME) ? SERVICE_RUNTIME : state;
-  const directories = { state, runtime };
+  const directories = { stateDirectory: state, runtimeDirectory: runtime };
   const config =
     file === undefined ? parseConfig('', 'built-in defaults', directories) : readConfig(file, directories);
   return { file, config };

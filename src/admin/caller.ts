@@ -10,9 +10,9 @@
 import { type Metadata, type ServerInterceptor, ServerInterceptingCall } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import type { Clock } from '../runtime/clock.js';
-import { SERVICE } from './contract.js';
 import { firstListed, namesOf } from './names.js';
 import { badFields, errorResponse, Refusal } from './refusal.js';
+import { AUTHOR_KEY, SERVICE } from './well-known.js';
 
 export type Role = 'viewer' | 'operator';
 
@@ -25,7 +25,6 @@ export interface Caller {
 /** Tells who makes a call of a connection. Throws a Refusal for those who may nothing. */
 export type Identify = (metadata: Metadata) => Caller;
 
-export const AUTHOR_KEY = 'x-dracd-author';
 const AUTHOR = /^[\x21-\x7e]{1,64}$/;
 
 /** Calls that only look. */

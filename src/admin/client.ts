@@ -18,8 +18,6 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
-import { AUTHOR_KEY } from './caller.js';
-import { api, rpc } from './contract.js';
 import type { AdminClient as Stub } from './gen/dracd/admin/v1/Admin.js';
 import type { AuthorizeRequest } from './gen/dracd/admin/v1/AuthorizeRequest.js';
 import type { AuthorizeResponse__Output } from './gen/dracd/admin/v1/AuthorizeResponse.js';
@@ -43,7 +41,9 @@ import type { ListRequest } from './gen/dracd/admin/v1/ListRequest.js';
 import type { ListResponse__Output } from './gen/dracd/admin/v1/ListResponse.js';
 import type { WatchRequest } from './gen/dracd/admin/v1/WatchRequest.js';
 import type { WatchResponse__Output } from './gen/dracd/admin/v1/WatchResponse.js';
-import { DETAILS, TYPE_PREFIX, type Violation } from './refusal.js';
+import type { Violation } from './refusal.js';
+import { openStub, readRpc } from './stub.js';
+import { AUTHOR_KEY, DETAILS, TYPE_PREFIX } from './well-known.js';
 
 export interface ClientOptions {
   /** `unix:/path` or `host:port`. */
@@ -57,6 +57,9 @@ export interface ClientOptions {
 }
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+const FIRST_RECONNECT_MS = 100;
+const LONGEST_RECONNECT_MS = 5_000;
+const ARE_YOU_THERE_MS = 60_000;
 const UNIX = 'unix:';
 
 /** A call that was not done. */
@@ -85,9 +88,9 @@ function readDetails(metadata: Metadata | undefined): { reason: string; violatio
   if (!(bytes instanceof Uint8Array)) return { reason: '', violations: [] };
   let reason = '';
   let violations: Violation[] = [];
-  for (const { type_url: type, value } of rpc.Status.deserialize(Buffer.from(bytes)).details) {
-    if (type === `${TYPE_PREFIX}ErrorInfo`) ({ reason } = rpc.ErrorInfo.deserialize(value));
-    if (type === `${TYPE_PREFIX}BadRequest`) violations = rpc.BadRequest.deserialize(value).fieldViolations;
+  for (const { type_url: type, value } of readRpc.Status(bytes).details) {
+    if (type === `${TYPE_PREFIX}ErrorInfo`) ({ reason } = readRpc.ErrorInfo(value));
+    if (type === `${TYPE_PREFIX}BadRequest`) violations = readRpc.BadRequest(value).fieldViolations;
   }
   return { reason, violations };
 }
@@ -141,10 +144,15 @@ export class AdminClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#stub = new api.Admin(options.server, credentialsOf(options), {
+    this.#stub = openStub(options.server, credentialsOf(options), {
       'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
       // A connection of its own: in a shared one, streams would wait for each other.
       'grpc.use_local_subchannel_pool': 1,
+      // Who waits for a daemon that is started anew need not wait for long after that.
+      'grpc.initial_reconnect_backoff_ms': FIRST_RECONNECT_MS,
+      'grpc.max_reconnect_backoff_ms': LONGEST_RECONNECT_MS,
+      // A watch may be silent for hours: a host that has gone, or a router that has forgotten, is noticed.
+      'grpc.keepalive_time_ms': ARE_YOU_THERE_MS,
     });
     if (options.author !== undefined) this.#metadata.set(AUTHOR_KEY, options.author);
   }

@@ -18,9 +18,6 @@ export const OPTIONS: Options = {
   includeDirs: [path.join(import.meta.dirname, '../../proto')],
 };
 
-/** The service's full name. */
-export const SERVICE = 'dracd.admin.v1.Admin';
-
 /** The file, as the options find it. */
 export const FILE = 'dracd/admin/v1/admin.proto';
 

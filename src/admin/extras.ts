@@ -13,8 +13,9 @@ import {
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath } from 'grpc-health-check';
-import { FILE, OPTIONS, SERVICE } from './contract.js';
+import { FILE, OPTIONS } from './contract.js';
 import { describe } from './descriptors.js';
+import { SERVICE } from './well-known.js';
 
 /** The names that are watched: the service, and all of it. */
 const NAMES: readonly string[] = ['', SERVICE];

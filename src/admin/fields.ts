@@ -10,7 +10,7 @@ import { type ClientAddress, IPV4_BYTES, parseAddress } from '../core/address.js
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from '../core/grant.js';
 import { parseNetwork, prefixLength } from '../core/network.js';
 import { isNetwork, networkOfSubject, type Subject, subjectOf } from '../core/subject.js';
-import { printable } from '../runtime/log.js';
+import { printable } from '../runtime/printable.js';
 import type { Duration__Output } from './gen/google/protobuf/Duration.js';
 import type { Timestamp__Output } from './gen/google/protobuf/Timestamp.js';
 import type { Kind } from './operations.js';

@@ -5,7 +5,7 @@ import type { Row as RowMessage } from './gen/dracd/admin/v1/Row.js';
 import type { Stat } from './gen/dracd/admin/v1/Stat.js';
 import type { StatsResponse } from './gen/dracd/admin/v1/StatsResponse.js';
 import type { Timestamp } from './gen/google/protobuf/Timestamp.js';
-import type { Change, ChangeKind, Explanation, Kind, Row, Stats } from './operations.js';
+import type { Change, ChangeKind, Explanation, Kind, ReportCount, Row, Stats } from './operations.js';
 
 const kindNames = {
   grant: 'KIND_GRANT',
@@ -94,6 +94,9 @@ function statMessage(name: string, value: number | string | boolean): Stat {
   return typeof value === 'string' ? { name, text: value } : { name, flag: value };
 }
 
-export function statsMessage(stats: Stats): StatsResponse {
-  return { stats: Object.entries(stats).map(([name, value]) => statMessage(name, value)) };
+export function statsMessage(stats: Stats, reports: readonly ReportCount[]): StatsResponse {
+  return {
+    stats: Object.entries(stats).map(([name, value]) => statMessage(name, value)),
+    reports: [...reports],
+  };
 }

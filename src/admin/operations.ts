@@ -98,6 +98,14 @@ export interface Explanation {
 /** Numbers and names for people and machines: flat, each name documented in the README. */
 export type Stats = Readonly<Record<string, number | string | boolean>>;
 
+/** Reports since the start that had one outcome. */
+export interface ReportCount {
+  /** The name that reports are counted under: of few, from the configuration. */
+  readonly reporter: string;
+  readonly outcome: string;
+  readonly count: number;
+}
+
 export interface Watching {
   /** Ends it; idempotent. */
   stop(): void;
@@ -131,6 +139,8 @@ export interface Operations {
   /** The position of the last change. */
   readonly position: number;
   stats(): Stats;
+  /** Reports by reporter and outcome, where they are counted so. */
+  reports?(): readonly ReportCount[];
   /** Reads the configuration anew; resolves with what has changed, and what needs a restart. Rejects with Fault CONFIG and changes nothing. */
   reload(
     author: string,

@@ -10,8 +10,9 @@
  */
 import { Metadata, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import { Fault } from '../core/fault.js';
-import { printable } from '../runtime/log.js';
-import { rpc, SERVICE } from './contract.js';
+import { printable } from '../runtime/printable.js';
+import { rpc } from './contract.js';
+import { DETAILS, SERVICE, TYPE_PREFIX } from './well-known.js';
 
 export interface Violation {
   /** The request's field, as admin.proto names it. */
@@ -33,8 +34,6 @@ const codes = {
 const MAX_DESCRIPTION = 300;
 const MAX_MESSAGE = 1_000;
 const RETRY_SECONDS = 1;
-export const DETAILS = 'grpc-status-details-bin';
-export const TYPE_PREFIX = 'type.googleapis.com/google.rpc.';
 
 /** A call that is not done. */
 export class Refusal extends Error {

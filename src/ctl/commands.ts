@@ -1,10 +1,8 @@
 /** commands - what dracctl does with an open connection; each answers its exit status */
 import type { AdminClient } from '../admin/client.js';
-import type { Change__Output } from '../admin/gen/dracd/admin/v1/Change.js';
-import type { Position__Output } from '../admin/gen/dracd/admin/v1/Position.js';
 import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
 import type { Stat__Output } from '../admin/gen/dracd/admin/v1/Stat.js';
-import { printable } from '../runtime/log.js';
+import { printable } from '../runtime/printable.js';
 import { coloured, heading, json, type Output, rowLine, rowObject, timeText } from './output.js';
 
 /** 0: done; 1: the answer is no. */
@@ -32,9 +30,13 @@ export interface WishOptions {
   readonly for?: number;
 }
 
-const kinds = { grant: 'KIND_GRANT', pin: 'KIND_PIN', deny: 'KIND_DENY' } as const;
+const kindNames = { grant: 'KIND_GRANT', pin: 'KIND_PIN', deny: 'KIND_DENY' } as const;
 
-const timeOf = (ms: number): { seconds: number; nanos: number } => {
+/** As the request has it. */
+export const kindNumber = (kind: ListOptions['kind']): Row__Output['kind'] =>
+  kind === undefined ? 'KIND_UNSPECIFIED' : kindNames[kind];
+
+export const timeOf = (ms: number): { seconds: number; nanos: number } => {
   const seconds = Math.floor(ms / 1_000);
   return { seconds, nanos: Math.floor((ms - seconds * 1_000) * 1e6) };
 };
@@ -46,17 +48,22 @@ function sayRow({ output }: Job, row: Row__Output | null): void {
 
 export async function list({ client, output }: Job, options: ListOptions): Promise<Status> {
   const { within, reporter, user, kind, endsWithin, limit } = options;
-  if (!output.json) output.write(heading(output));
   const messages = client.list({
     within,
     reporter,
     user,
-    kind: kind === undefined ? 'KIND_UNSPECIFIED' : kinds[kind],
+    kind: kindNumber(kind),
     endsBefore: endsWithin === undefined ? null : timeOf(output.now() + endsWithin),
     pageSize: limit,
   });
-  for await (const { rows } of messages)
+  // A list that is refused has no heading.
+  let head = output.json ? '' : heading(output);
+  for await (const { rows } of messages) {
+    output.write(head);
+    head = '';
     output.write(rows.map((row) => (output.json ? json(rowObject(row)) : rowLine(output, row))).join(''));
+    await output.flushed();
+  }
   return 0;
 }
 
@@ -151,24 +158,5 @@ export async function rotate({ client }: Job): Promise<Status> {
 
 export async function shutdown({ client }: Job): Promise<Status> {
   await client.shutdown();
-  return 0;
-}
-
-function changeText(output: Output, change: Change__Output): string {
-  const kind = change.kind.replace('KIND_', '').toLowerCase();
-  const { row, author, reason, number, at } = change;
-  if (output.json) {
-    const object = row === null ? {} : rowObject(row);
-    return json({ number, change: kind, at: timeText(at), ...object, author, reason });
-  }
-  const who = author === '' ? (row?.reporter ?? '') : author;
-  const line = [timeText(at) ?? '', kind.padEnd(8), (row?.subject ?? '').padEnd(20), who, reason];
-  return `${line.map(printable).join('  ').trimEnd()}\n`;
-}
-
-/** Until the daemon stops. */
-export async function watch({ client, output }: Job, after: Position__Output | undefined): Promise<Status> {
-  for await (const { changes } of client.watch({ after }))
-    output.write(changes.map((change) => changeText(output, change)).join(''));
   return 0;
 }

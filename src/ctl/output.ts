@@ -5,12 +5,16 @@
  */
 import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
 import type { Timestamp__Output } from '../admin/gen/google/protobuf/Timestamp.js';
-import { printable } from '../runtime/log.js';
+import { printable } from '../runtime/printable.js';
 
 export interface Output {
   readonly json: boolean;
   readonly colours: boolean;
+  /** Whether it is a terminal that can be drawn on. */
+  readonly isTerminal: boolean;
   readonly write: (text: string) => void;
+  /** Resolves when the reader has taken enough of what was written: what comes fast waits for that. */
+  readonly flushed: () => Promise<void>;
   /** Wall clock, epoch milliseconds. */
   readonly now: () => number;
 }
@@ -95,7 +99,14 @@ export function rowLine(output: Output, row: Row__Output): string {
   return `${line.trimEnd()}\n`;
 }
 
+/** What a terminal could obey, or show in another order than it stands there. */
+const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
 /** One object a line. */
 export function json(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  const text = JSON.stringify(value).replace(
+    UNSAFE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${text}\n`;
 }

@@ -6,6 +6,7 @@
  * ASCII and cut at 256 characters, so that an event is always exactly one honest line.
  */
 import pino from 'pino';
+import { printable } from './printable.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,21 +18,9 @@ export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 /** How lines are framed. */
 export type LogStyle = 'json' | 'journal' | 'terminal';
 
-const MAX_TEXT = 256;
 /** Bytes of lines kept while the disk takes none; later lines are lost. */
 const MAX_UNWRITTEN = 1024 * 1024;
 const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
-
-/** Printable ASCII of at most 256 characters; everything else as \uXXXX. */
-export function printable(text: string): string {
-  const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
-  return cut.replace(/[^\x20-\x7e]/gu, (character) =>
-    Array.from(
-      { length: character.length },
-      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
-    ).join(''),
-  );
-}
 
 function clean(value: unknown): unknown {
   if (typeof value === 'string') return printable(value);

@@ -16,6 +16,7 @@ import type { PinResponse as _dracd_admin_v1_PinResponse, PinResponse__Output as
 import type { Position as _dracd_admin_v1_Position, Position__Output as _dracd_admin_v1_Position__Output } from './dracd/admin/v1/Position.js';
 import type { ReloadRequest as _dracd_admin_v1_ReloadRequest, ReloadRequest__Output as _dracd_admin_v1_ReloadRequest__Output } from './dracd/admin/v1/ReloadRequest.js';
 import type { ReloadResponse as _dracd_admin_v1_ReloadResponse, ReloadResponse__Output as _dracd_admin_v1_ReloadResponse__Output } from './dracd/admin/v1/ReloadResponse.js';
+import type { ReportCount as _dracd_admin_v1_ReportCount, ReportCount__Output as _dracd_admin_v1_ReportCount__Output } from './dracd/admin/v1/ReportCount.js';
 import type { RevokeRequest as _dracd_admin_v1_RevokeRequest, RevokeRequest__Output as _dracd_admin_v1_RevokeRequest__Output } from './dracd/admin/v1/RevokeRequest.js';
 import type { RevokeResponse as _dracd_admin_v1_RevokeResponse, RevokeResponse__Output as _dracd_admin_v1_RevokeResponse__Output } from './dracd/admin/v1/RevokeResponse.js';
 import type { RotateRequest as _dracd_admin_v1_RotateRequest, RotateRequest__Output as _dracd_admin_v1_RotateRequest__Output } from './dracd/admin/v1/RotateRequest.js';
@@ -65,6 +66,7 @@ export interface ProtoGrpcType {
         Position: MessageTypeDefinition<_dracd_admin_v1_Position, _dracd_admin_v1_Position__Output>
         ReloadRequest: MessageTypeDefinition<_dracd_admin_v1_ReloadRequest, _dracd_admin_v1_ReloadRequest__Output>
         ReloadResponse: MessageTypeDefinition<_dracd_admin_v1_ReloadResponse, _dracd_admin_v1_ReloadResponse__Output>
+        ReportCount: MessageTypeDefinition<_dracd_admin_v1_ReportCount, _dracd_admin_v1_ReportCount__Output>
         RevokeRequest: MessageTypeDefinition<_dracd_admin_v1_RevokeRequest, _dracd_admin_v1_RevokeRequest__Output>
         RevokeResponse: MessageTypeDefinition<_dracd_admin_v1_RevokeResponse, _dracd_admin_v1_RevokeResponse__Output>
         RotateRequest: MessageTypeDefinition<_dracd_admin_v1_RotateRequest, _dracd_admin_v1_RotateRequest__Output>

@@ -8,9 +8,9 @@ import {
   LOG_LEVELS,
   type Logger,
   type LogStyle,
-  printable,
   silentLog,
 } from '../../../src/runtime/log.js';
+import { printable } from '../../../src/runtime/printable.js';
 import { mustRun, newDirectory, pause } from '../../support/processes.js';
 
 const STYLES: readonly LogStyle[] = ['json', 'journal', 'terminal'];
