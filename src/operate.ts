@@ -52,6 +52,10 @@ export function operate(parts: Parts, options: OperateOptions): Operations {
     lifetimeMs,
     unsaid: (subject) => unsaidIn(config, subject),
     stats: () => statsOf({ ...parts, standing, version, started, clock, max, counters }),
+    reports: () =>
+      counters
+        .labelled('rpc.reports')
+        .map(({ labels: [reporter = '', , , outcome = ''], count }) => ({ reporter, outcome, count })),
     reload,
     rotate: () => {
       parts.journal.rotate();

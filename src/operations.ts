@@ -12,6 +12,7 @@ import type {
   Explanation,
   Filter,
   Operations,
+  ReportCount,
   Row,
   Selection,
   Stats,
@@ -70,6 +71,7 @@ export interface OperationsOptions {
   /** In words, which map has no words for the subject; undefined when all have. */
   readonly unsaid: (subject: Subject) => string | undefined;
   stats(): Stats;
+  reports(): readonly ReportCount[];
   /** Throws Fault CONFIG, and has changed nothing then. */
   reload(): Reloaded;
   rotate(): void;
@@ -224,6 +226,10 @@ export class LedgerOperations implements Operations {
 
   stats(): Stats {
     return this.#options.stats();
+  }
+
+  reports(): readonly ReportCount[] {
+    return this.#options.reports();
   }
 
   reload(author: string): Promise<Reloaded> {

@@ -139,8 +139,8 @@ export interface Operations {
   /** The position of the last change. */
   readonly position: number;
   stats(): Stats;
-  /** Reports by reporter and outcome, where they are counted so. */
-  reports?(): readonly ReportCount[];
+  /** Reports by reporter and outcome since the start; one pair may come more than once. */
+  reports(): readonly ReportCount[];
   /** Reads the configuration anew; resolves with what has changed, and what needs a restart. Rejects with Fault CONFIG and changes nothing. */
   reload(
     author: string,

@@ -12,6 +12,7 @@ import type {
   ChangeKind,
   Explanation,
   Operations,
+  ReportCount,
   Row,
   Watching,
   Wish,
@@ -129,6 +130,10 @@ export class MemoryOperations implements Operations {
     for (const change of this.#history.slice(after)) tell(change);
     this.#watchers.add(tell);
     return { stop: () => void this.#watchers.delete(tell) };
+  }
+
+  reports(): readonly ReportCount[] {
+    return [];
   }
 
   stats(): Record<string, number | string | boolean> {

@@ -45,6 +45,7 @@ function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['
     lifetimeMs: LIFETIME,
     unsaid: (one) => (one === '192.0.2.64/27' ? 'no words' : undefined),
     stats: () => ({}),
+    reports: () => [],
     reload: () => {
       throw new Fault('CONFIG', 'a mistake');
     },

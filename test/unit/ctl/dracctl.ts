@@ -33,7 +33,7 @@ export class CountingOperations extends MemoryOperations {
     };
   }
 
-  reports(): readonly ReportCount[] {
+  override reports(): readonly ReportCount[] {
     return this.reported;
   }
 
