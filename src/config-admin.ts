@@ -47,7 +47,7 @@ export function adminTable(runtimeDirectory: string) {
       .array(place)
       .max(8)
       .refine((listen) => areApart([{ listen }]), { message: 'one place twice' })
-      .default([{ transport: 'unix', path: `${runtimeDirectory}/admin.sock` }]),
+      .prefault([`unix:${runtimeDirectory}/admin.sock`]),
     mode: z
       .enum(['0660', '0600'])
       .default('0660')

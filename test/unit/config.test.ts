@@ -465,6 +465,17 @@ describe('the admin door', () => {
     expect(mistakes(`${port}${files}viewers = ["spiffe://example.org/desk"]\n`)).toEqual([]);
   });
 
+  test('a directory in which its socket would have too long a path', () => {
+    const deep = `/${'d'.repeat(90)}`;
+    expect(parseConfig('', 'none', deep).admin.listen).toEqual([
+      { transport: 'unix', path: `${deep}/admin.sock` },
+    ]);
+    expect(() => parseConfig('', 'none', `${deep}ee`)).toThrow(
+      /key admin\.listen\[0\] = not given: must be .* an absolute path of at most 103 bytes$/,
+    );
+    expect(parseConfig('[admin]\nlisten = []', 'none', `${deep}ee`).admin.listen).toEqual([]);
+  });
+
   test('no door at all, and keys that will not do', () => {
     expect(parse('[admin]\nlisten = []\n').admin.listen).toEqual([]);
     expect(
