@@ -1,5 +1,5 @@
 /** The directions in which imports may point: the diagram in CONTRIBUTING.md, enforced. */
-const rooms = ['core', 'wire', 'runtime', 'intake', 'report', 'store', 'exports', 'lookups', 'import'];
+const rooms = ['core', 'wire', 'runtime', 'intake', 'report', 'store', 'exports', 'lookups', 'import', 'audit'];
 const ground = ['core', 'wire', 'runtime'];
 const native = { exports: ['koffi'], runtime: ['fs-native-extensions', 'pino'], intake: ['lru-cache'] };
 module.exports = {

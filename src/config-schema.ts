@@ -6,6 +6,7 @@
  */
 import { normalize } from 'node:path';
 import { z } from 'zod';
+import { auditAllowed, auditSection } from './config-audit.js';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { IPV4_BYTES, parseAddress } from './core/address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from './core/coverage.js';
@@ -104,6 +105,7 @@ export const allowed: Readonly<Record<string, string>> = {
   'exports.*.command': `a list of a program and its arguments, ${known('command')}`,
   'exports.*.command.*': 'a text of 1 to 4096 characters',
   'exports.*.command_stdin': `"none" or "list", ${known('command_stdin')}`,
+  ...auditAllowed,
   log: 'a table [log]',
   'log.level': quoted(LOG_LEVELS),
 };
@@ -352,6 +354,7 @@ export function configSchema(stateDirectory: string) {
       })
       .prefault([{ format: 'lmdb', path: `${stateDirectory}/relay.lmdb` }]),
     lookups: z.array(lookedUp).max(8).refine(areApart, { message: 'one place twice' }).default([]),
+    audit: auditSection,
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
 }

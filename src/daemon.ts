@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Operations } from './admin/operations.js';
+import type { Audit } from './audit/audit.js';
 import { Changes } from './changes.js';
 import type { Config } from './config.js';
 import { Entries } from './core/entries.js';
@@ -21,10 +22,14 @@ import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
 import { exclusive } from './exports/map-lock.js';
 import { type GrantRules, grantRules } from './grant-rules.js';
+import type { ClientAddress } from './core/address.js';
+import { type Forgotten, forget } from './forget.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
 import { lookups } from './lookups/lookups.js';
+import { observers } from './observers.js';
+import { openAudit } from './open-audit.js';
 import { operate, type Parts } from './operate.js';
 import type { Reloaded } from './operations.js';
 import { compareConfigs } from './reload.js';
@@ -73,6 +78,7 @@ export class Daemon {
   #config: Config;
   #reporterNetworks: readonly Network[] = [];
   #operations: Operations | undefined;
+  #audit: Audit | undefined;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
 
@@ -113,11 +119,15 @@ export class Daemon {
     this.#lifecycle.onStop('journal', () => journal.close());
     const stored = loadEntries(config.store.directory);
 
-    const { book, changes, entries, ledger, maps } = this.#assemble(journal);
+    const { audit, book, changes, entries, ledger, maps } = this.#assemble(journal);
     // Entries first: what is denied has no lease.
     entries.restore(this.#options.forgetAll ? stored.filter(({ kind }) => kind !== 'grant') : stored);
     if (this.#options.forgetAll) await this.#forgetGrants(book, stored);
     ledger.restore(grants);
+    await audit.start(
+      { forgotAll: this.#options.forgetAll, lifetimeMs: config.grants.lifetime },
+      ledger.leases.all(),
+    );
 
     this.#lifecycle.onStop('maps', () => maps.close());
     await maps.open();
@@ -130,7 +140,7 @@ export class Daemon {
       maps.tick();
     });
     this.#operations = operate(
-      { ledger, journal, maps, changes, book },
+      { ledger, journal, maps, changes, book, audit },
       {
         ...this.#options,
         rules: this.#rules,
@@ -166,7 +176,16 @@ export class Daemon {
         exclusive(formats[format].create({ ...rest, clock, log, snapshot }), { ...rest, log }),
       ),
     );
-    const changes = new Changes({ clock, epoch: randomUUID() });
+    const audit = openAudit({ config, standing: this.#rules.standing, clock, log });
+    this.#audit = audit;
+    this.#lifecycle.onStop('audit', () => audit.stop());
+    const changes = new Changes({
+      clock,
+      epoch: randomUUID(),
+      onEntry: (change, entry, by) => {
+        audit.entry(change, entry, by);
+      },
+    });
     const ledger: Ledger = new Ledger({
       store: journal,
       map: maps,
@@ -177,7 +196,7 @@ export class Daemon {
           log.error('entries: their ends could not be written anew', { error: reasonOf(error) });
         });
       }),
-      observer: changes,
+      observer: observers(changes, audit),
       lifetimeMs: config.grants.lifetime,
       max: config.grants.max,
       pastMs: rememberedMs(config),
@@ -189,7 +208,7 @@ export class Daemon {
       entries,
     });
     this.#lifecycle.onStop('entries', () => book.idle());
-    return { book, changes, entries, ledger, maps };
+    return { audit, book, changes, entries, ledger, maps };
   }
 
   #entries({ ledger, maps, changes }: Pick<Parts, 'ledger' | 'maps' | 'changes'>): Entries {
@@ -221,11 +240,26 @@ export class Daemon {
     return this.#operations;
   }
 
+  /** What has happened, for whoever asks later. Only of a daemon that has started. */
+  get audit(): Audit {
+    if (this.#audit === undefined) throw new Error('the daemon has not started');
+    return this.#audit;
+  }
+
+  /** Takes an address out of all that is kept. Rejects with a Fault. */
+  forget(
+    client: ClientAddress,
+    by: { readonly author: string; readonly reason: string },
+  ): Promise<Forgotten> {
+    const { audit, operations } = this;
+    return forget(client, by, { operations, audit, clock: this.#options.clock });
+  }
+
   async #openLookups(ledger: Ledger): Promise<void> {
     const { config, clock, log } = this.#options;
     const more = {
       lifetimeMs: config.grants.lifetime,
-      permits: ledger,
+      permits: this.audit.permits(ledger.decision),
       counters: this.#counters,
       clock,
       log,
@@ -241,7 +275,7 @@ export class Daemon {
     const { config, clock, log } = this.#options;
     const intake = intakes.rpc({
       ...config.rpc,
-      authorizer: ledger,
+      authorizer: this.audit.authorizer(ledger),
       believes: (address) => this.#rules.reporters.believes(address),
       host: this.#host,
       counters: this.#counters,
