@@ -52,24 +52,43 @@ async function filesFor(file: string, at: number): Promise<string[]> {
   const to = dayOf(at + DAYS_AFTER * DAY_MS);
   const { complete } = await listFiles(file);
   const files = complete.filter(({ day }) => day >= from && day <= to).map((one) => one.file);
+  return [...files, file];
+}
+
+/** Which file is the live one now. */
+async function liveOf(file: string): Promise<string> {
   const live = await stat(file).catch(() => undefined);
-  return live === undefined ? files : [...files, file];
+  return live === undefined ? '' : `${live.dev}:${live.ino}`;
 }
 
 async function read(files: readonly string[], evidence: Evidence): Promise<void> {
-  for (const file of files)
-    for await (const lines of linesOf(file)) for (const line of lines) evidence.take(line);
+  for (const file of files) {
+    try {
+      for await (const lines of linesOf(file)) for (const line of lines) evidence.take(line);
+    } catch (error) {
+      // Removed since it was listed, or not there yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
 }
 
 /** Whether the address could relay at the time (wall clock, epoch milliseconds). */
 export async function who(address: ClientAddress, at: number, options: WhoOptions): Promise<Answer> {
-  const evidence = new Evidence(options.privacy.namesOf(address), at);
+  const { file, now, privacy } = options;
+  const names = privacy.namesOf(address);
+  let evidence: Evidence;
   try {
-    await read(await filesFor(options.file, at), evidence);
+    let live: string;
+    // A file that is completed meanwhile is in no list, and no longer where it was.
+    do {
+      live = await liveOf(file);
+      evidence = new Evidence(names, at);
+      await read(await filesFor(file, at), evidence);
+    } while (live !== (await liveOf(file)));
   } catch (error) {
     throw new Fault('STORE', `the audit cannot be read: ${reasonOf(error)}`, error);
   }
-  return decide(evidence, { address, at, now: options.now });
+  return decide(evidence, { address, at, now });
 }
 
 type Question = Pick<Facts, 'address' | 'at' | 'now'>;

@@ -1,5 +1,5 @@
 /** who - answers from files: leases, entries, site networks, ends, gaps, damage, and each mode of privacy. */
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { Privacy } from '../../../src/audit/privacy.js';
@@ -299,6 +299,17 @@ test('of the complete files those are read in which the answer can be', async ()
   ]);
   // What stands from then on is in the head of each later file.
   expect(await trail.verdicts(T0 + 4 * DAY)).toEqual(['not']);
+});
+
+test('a file that is completed while it is read is read again, under its new name', async () => {
+  const trail = new Trail();
+  for (let i = 0; i < 3_000; i += 1) trail.add({ kind: 'use', subject: '192.0.2.8', count: 1 });
+  trail.add(grant());
+  const asked = trail.who(T0 + 1);
+  // The answer is on its way, and nothing has been opened yet.
+  renameSync(trail.file, `${trail.file}.${dayOf(T0)}.1`);
+  writeFileSync(trail.file, '');
+  expect((await asked).records).toHaveLength(1);
 });
 
 test('a file that cannot be read is a Fault', async () => {
