@@ -12,6 +12,7 @@ const rooms = [
   'http',
   'admin',
   'doctor',
+  'audit',
 ];
 const ground = ['core', 'wire', 'runtime'];
 const native = {

@@ -1,7 +1,7 @@
 /**
  * arguments - the command line: dracd's own, and that of the original
  *
- * SYNOPSIS  dracd [--config FILE] [--check-config | --expire-map | --import FILE] [-i] [-e MINUTES] [--version]
+ * SYNOPSIS  dracd [--config FILE] [--check-config | --expire-map | --import FILE | --who ADDRESS [--at TIME]] [-i] [-e MINUTES] [--version]
  *           rpc.dracd [-i] [-e MINUTES] [DBFILE]
  *
  * Both are one program: it is rpc.dracd when it is called by that name, or when a DBFILE is given. Errors:
@@ -9,6 +9,7 @@
  */
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { type ClientAddress, parseAddress } from './core/address.js';
 import { MAX_LIFETIME_MS } from './core/grant.js';
 import { version } from './version.js';
 
@@ -24,6 +25,9 @@ export interface Options {
   readonly checkConfig: boolean;
   readonly expireMap: boolean;
   readonly import?: string;
+  /** An address that the audit is asked about, and when, epoch milliseconds. */
+  readonly who?: ClientAddress;
+  readonly at?: number;
   readonly init: boolean;
   readonly expire?: number;
   /** It is to be what the original was. */
@@ -42,6 +46,23 @@ function minutes(text: string): number {
 function database(text: string): string {
   if (text.endsWith(DATABASE_SUFFIX)) return path.resolve(text);
   throw new InvalidArgumentError(`It must end in ${DATABASE_SUFFIX}, as mail servers expect.`);
+}
+
+function address(text: string): ClientAddress {
+  const parsed = parseAddress(text);
+  if (parsed !== undefined) return parsed;
+  throw new InvalidArgumentError('It must be an IP address.');
+}
+
+/** RFC 3339, with or without fractions; the zone must be there, or one would guess. */
+const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/i;
+
+function time(text: string): number {
+  const ms = TIME.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw new InvalidArgumentError(
+    'It must be a time with its zone, such as 2026-11-25T14:03:22Z or 2026-11-25T15:03+01:00.',
+  );
 }
 
 const HELP = `
@@ -70,6 +91,12 @@ export function parseArguments(argv: readonly string[]): Options {
       '--import <FILE>',
       'take over the live grants of an original database, if no daemon runs, and end',
     )
+    .option(
+      '--who <ADDRESS>',
+      'say whether the address could relay and on whose word, by the files of the audit',
+      address,
+    )
+    .option('--at <TIME>', 'with --who: when; default now', time)
     .option('-i, --init', 'forget all grants at the start (not what operators have pinned or denied)', false)
     .option('-e, --expire <MINUTES>', 'lifetime of a grant, instead of the configured one', minutes)
     .version(`dracd ${version()}`)
@@ -79,9 +106,15 @@ export function parseArguments(argv: readonly string[]): Options {
   program.parse(argv);
   const options = program.opts<Omit<Options, 'original' | 'database'>>();
   const [file] = program.processedArgs as [string | undefined];
-  const ends = [options.checkConfig, options.expireMap, options.import !== undefined];
+  const ends = [
+    options.checkConfig,
+    options.expireMap,
+    options.import !== undefined,
+    options.who !== undefined,
+  ];
   if (ends.filter(Boolean).length > 1)
-    program.error('error: --check-config, --expire-map and --import exclude each other');
+    program.error('error: --check-config, --expire-map, --import and --who exclude each other');
+  if (options.at !== undefined && options.who === undefined) program.error('error: --at needs --who');
   const original = called === OLD_NAME || file !== undefined;
   return { ...options, original, ...(file === undefined ? {} : { database: file }) };
 }

@@ -24,6 +24,8 @@ export interface ChangesOptions {
   readonly clock: { wall(): number; mono(): number; soon(fn: () => void): void };
   /** Which run positions belong to. */
   readonly epoch: string;
+  /** Hears of entries, whether anybody watches or not. */
+  readonly onEntry?: (change: ChangeKind, entry: OperatorEntry, by?: By) => void;
   /** How many are kept; default REMEMBERED, a power of two. */
   readonly remembered?: number;
 }
@@ -94,6 +96,7 @@ export class Changes implements LedgerObserver {
   }
 
   entry(change: ChangeKind, entry: OperatorEntry, by?: By): void {
+    this.#options.onEntry?.(change, entry, by);
     if (this.listens) this.#add(change, rowOfEntry(entry), by);
   }
 

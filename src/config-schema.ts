@@ -7,6 +7,7 @@
 import { normalize } from 'node:path';
 import { z } from 'zod';
 import { adminKeys, adminTable } from './config-admin.js';
+import { auditAllowed, auditSection } from './config-audit.js';
 import { absolutePath as path, areApart, place, portOrNone } from './config-place.js';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from './core/grant.js';
 import { IPV4_BYTES, parseAddress } from './core/address.js';
@@ -112,6 +113,7 @@ export const allowed: Readonly<Record<string, string>> = {
     'an IP address and port such as "127.0.0.1:9479" or "[::1]:9479"; port 0 means any, and "" no HTTP at all',
   'http.show_addresses': 'true or false',
   ...adminKeys,
+  ...auditAllowed,
   log: 'a table [log]',
   'log.level': quoted(LOG_LEVELS),
 };
@@ -369,6 +371,7 @@ export function configSchema({ state, runtime }: Directories) {
       })
       .prefault({}),
     admin: adminTable(runtime).prefault({}),
+    audit: auditSection,
     log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
   });
   return schema.transform((config) => withMaps(config, state));

@@ -10,12 +10,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Operations } from './admin/operations.js';
 import type { AdminServer } from './admin/server.js';
 import { openAdmin } from './admin-door.js';
+import type { Audit } from './audit/audit.js';
 import { Changes } from './changes.js';
 import type { Config } from './config.js';
 import { Entries } from './core/entries.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
 import { ReporterNames } from './core/reporter-names.js';
-import type { OperatorEntry } from './core/operator-entry.js';
 import { reasonOf } from './core/fault.js';
 import type { Network } from './core/network.js';
 import type { LeanPermission, Permission } from './core/subject.js';
@@ -28,6 +28,8 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
 import { lookups } from './lookups/lookups.js';
+import { observers } from './observers.js';
+import { openAudit } from './open-audit.js';
 import { operate, type Parts } from './operate.js';
 import type { Reloaded } from './operations.js';
 import { compareConfigs } from './reload.js';
@@ -123,11 +125,16 @@ export class Daemon {
     this.#lifecycle.onStop('journal', () => journal.close());
     const stored = loadEntries(config.store.directory);
 
-    const { book, changes, entries, ledger, maps } = this.#assemble(journal);
+    const { audit, book, changes, entries, ledger, maps } = this.#assemble(journal);
     // Entries first: what is denied has no lease.
     entries.restore(this.#options.forgetAll ? stored.filter(({ kind }) => kind !== 'grant') : stored);
-    if (this.#options.forgetAll) await this.#forgetGrants(book, stored);
+    // Operators' grants would come back with the next start.
+    if (this.#options.forgetAll && stored.some(({ kind }) => kind === 'grant')) await book.rewrite();
     ledger.restore(grants);
+    await audit.start(
+      { forgotAll: this.#options.forgetAll, lifetimeMs: config.grants.lifetime },
+      ledger.leases.all(),
+    );
 
     this.#lifecycle.onStop('maps', () => maps.close());
     await maps.open();
@@ -140,7 +147,7 @@ export class Daemon {
       maps.tick();
     });
     const operations = operate(
-      { ledger, journal, maps, changes, book },
+      { ledger, journal, maps, changes, book, audit },
       {
         ...this.#options,
         rules: this.#rules,
@@ -152,8 +159,8 @@ export class Daemon {
     this.#host.onChange(() => {
       this.#hostChanged();
     });
-    await this.#openLookups(ledger);
-    const intake = await this.#openDoors(ledger);
+    await this.#openLookups(ledger, audit);
+    const intake = await this.#openDoors(ledger, audit);
     await this.#openAdmin(operations);
     await this.#openHttp({ journal, ledger, maps, changes, intake });
     const { port, rpcbind, addresses, lookups: doors } = this.where();
@@ -179,7 +186,15 @@ export class Daemon {
         exclusive(formats[format].create({ ...rest, clock, log, snapshot, lean }), { ...rest, log }),
       ),
     );
-    const changes = new Changes({ clock, epoch: randomUUID() });
+    const audit = openAudit({ config, standing: this.#rules.standing, clock, log });
+    this.#lifecycle.onStop('audit', () => audit.stop());
+    const changes = new Changes({
+      clock,
+      epoch: randomUUID(),
+      onEntry: (change, entry, by) => {
+        audit.entry(change, entry, by);
+      },
+    });
     const ledger: Ledger = new Ledger({
       store: journal,
       map: maps,
@@ -190,7 +205,7 @@ export class Daemon {
           log.error('entries: their ends could not be written anew', { error: reasonOf(error) });
         });
       }),
-      observer: changes,
+      observer: observers(changes, audit),
       lifetimeMs: config.grants.lifetime,
       max: config.grants.max,
       pastMs: rememberedMs(config),
@@ -202,7 +217,7 @@ export class Daemon {
       entries,
     });
     this.#lifecycle.onStop('entries', () => book.idle());
-    return { book, changes, entries, ledger, maps };
+    return { audit, book, changes, entries, ledger, maps };
   }
 
   #entries({ ledger, maps, changes }: Pick<Parts, 'ledger' | 'maps' | 'changes'>): Entries {
@@ -223,16 +238,11 @@ export class Daemon {
     });
   }
 
-  async #forgetGrants(book: EntryBook, stored: readonly OperatorEntry[]): Promise<void> {
-    // They would come back with the next start.
-    if (stored.some(({ kind }) => kind === 'grant')) await book.rewrite();
-  }
-
-  async #openLookups(ledger: Ledger): Promise<void> {
+  async #openLookups(ledger: Ledger, audit: Audit): Promise<void> {
     const { config, clock, log } = this.#options;
     const more = {
       lifetimeMs: config.grants.lifetime,
-      permits: ledger,
+      permits: audit.permits(ledger.decision),
       counters: this.#counters,
       clock,
       log,
@@ -244,11 +254,11 @@ export class Daemon {
     for (const lookup of this.#lookups) await lookup.start();
   }
 
-  async #openDoors(ledger: Ledger): Promise<RpcIntake> {
+  async #openDoors(ledger: Ledger, audit: Audit): Promise<RpcIntake> {
     const { config, clock, log } = this.#options;
     const intake = intakes.rpc({
       ...config.rpc,
-      authorizer: ledger,
+      authorizer: audit.authorizer(ledger),
       believes: (address) => this.#rules.reporters.believes(address),
       nameOf: (sender) => this.#names.of(sender),
       host: this.#host,

@@ -16,6 +16,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { CommanderError } from 'commander';
 import { DEFAULT_CONFIG, MINUTE_MS, type Options, parseArguments } from './arguments.js';
+import { askAudit } from './ask-audit.js';
 import { type Config, parseConfig, readConfig } from './config.js';
 import { Fault, reasonOf, toFault } from './core/fault.js';
 import { Daemon } from './daemon.js';
@@ -232,6 +233,8 @@ async function run(): Promise<void> {
     process.stdout.write(`${configFile(wish) ?? 'built-in defaults'}: ok\n`);
   } else if (options.expireMap) await expire(wish);
   else if (options.import !== undefined) await importOnly(wish, options.import);
+  else if (options.who !== undefined)
+    process.stdout.write(await askAudit(loadConfig(wish), options.who, options.at ?? systemClock.wall()));
   else await serve(wish);
 }
 

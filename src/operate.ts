@@ -1,9 +1,8 @@
 /**
  * operate - the daemon's parts as the operations that operators call
- *
- * What operators do is told in the log, one line each.
  */
 import type { Operations } from './admin/operations.js';
+import type { Audit } from './audit/audit.js';
 import type { Changes } from './changes.js';
 import type { Config } from './config.js';
 import { unsaidIn } from './config-conflicts.js';
@@ -11,10 +10,9 @@ import type { Ledger } from './core/ledger.js';
 import type { EntryBook } from './entry-book.js';
 import type { LiveMaps } from './exports/live-maps.js';
 import type { GrantRules } from './grant-rules.js';
-import { type Audit, LedgerOperations, type Reloaded } from './operations.js';
+import { LedgerOperations, type Reloaded } from './operations.js';
 import type { Clock } from './runtime/clock.js';
 import type { Counters } from './runtime/counters.js';
-import type { Log } from './runtime/log.js';
 import { statsOf } from './stats.js';
 import type { Journal } from './store/journal.js';
 
@@ -24,12 +22,12 @@ export interface Parts {
   readonly maps: LiveMaps;
   readonly changes: Changes;
   readonly book: EntryBook;
+  readonly audit: Audit;
 }
 
 export interface OperateOptions {
   readonly config: Config;
   readonly clock: Clock;
-  readonly log: Log;
   readonly version: string;
   readonly rules: GrantRules;
   readonly counters: Counters;
@@ -39,7 +37,7 @@ export interface OperateOptions {
 
 /** Of a daemon that starts now. */
 export function operate(parts: Parts, options: OperateOptions): Operations {
-  const { clock, config, counters, log, reload, rules, shutdown, version } = options;
+  const { clock, config, counters, reload, rules, shutdown, version } = options;
   const started = { wall: clock.wall(), mono: clock.mono() };
   const { lifetime: lifetimeMs, max } = config.grants;
   const { never, standing } = rules;
@@ -48,7 +46,6 @@ export function operate(parts: Parts, options: OperateOptions): Operations {
     never,
     standing,
     clock,
-    audit: auditIn(log),
     lifetimeMs,
     unsaid: (subject) => unsaidIn(config, subject),
     stats: () => statsOf({ ...parts, standing, version, started, clock, max, counters }),
@@ -64,12 +61,4 @@ export function operate(parts: Parts, options: OperateOptions): Operations {
       shutdown(`told by ${author}`);
     },
   });
-}
-
-function auditIn(log: Log): Audit {
-  return {
-    act: ({ author, count, outcome, reason, subject, user, what }) => {
-      log.info('operator', { what, subject, author, reason, user, outcome, count });
-    },
-  };
 }

@@ -4,6 +4,7 @@
  * Names are fixed, but for those of counters: `counted.` and the counter's name. No address, no user.
  */
 import type { Stats } from './admin/operations.js';
+import type { Audit } from './audit/audit.js';
 import type { Changes } from './changes.js';
 import type { Ledger } from './core/ledger.js';
 import type { EntryKind } from './core/operator-entry.js';
@@ -23,11 +24,12 @@ export interface StatsOptions {
   readonly journal: Journal;
   readonly maps: LiveMaps;
   readonly changes: Changes;
+  readonly audit: Pick<Audit, 'degraded' | 'lost'>;
   readonly counters: Counters;
 }
 
 export function statsOf(options: StatsOptions): Stats {
-  const { changes, clock, counters, journal, ledger, maps, max, standing, started, version } = options;
+  const { audit, changes, clock, counters, journal, ledger, maps, max, standing, started, version } = options;
   const kinds = [...standing.entries()].map(({ kind }) => kind);
   const count = (kind: EntryKind): number => kinds.filter((one) => one === kind).length;
   const { bytes, segments } = journal.usage;
@@ -47,6 +49,8 @@ export function statsOf(options: StatsOptions): Stats {
     journalDegraded: journal.degraded ?? '',
     mapsDegraded: maps.degraded.length,
     mapsProblem: maps.degraded[0] ?? '',
+    auditDegraded: audit.degraded ?? '',
+    auditLost: audit.lost,
     watchers: changes.watchers,
     ...Object.fromEntries(Object.entries(counters.snapshot()).map(([name, n]) => [`counted.${name}`, n])),
   };

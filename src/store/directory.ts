@@ -17,7 +17,14 @@ import { segmentNumber } from './segment.js';
 
 export const LOCK_NAME = 'lock';
 /** What is in the directory besides segments. */
-const OWN_NAMES: readonly string[] = [LOCK_NAME, ENTRIES_NAME, NEW_ENTRIES_NAME];
+const OWN_NAMES: readonly string[] = [
+  LOCK_NAME,
+  ENTRIES_NAME,
+  NEW_ENTRIES_NAME,
+  // The audit's, which is kept here because only the daemon may write here.
+  'audit.key',
+  'audit.key.new',
+];
 const DIRECTORY_MODE = 0o750;
 const LOCK_MODE = 0o640;
 const LOCK_FLAGS =

@@ -29,6 +29,20 @@ export const aims = {
     limit: 0,
     unit: '',
   },
+  'audit/new': {
+    what: 'new clients, audit in a file against the log alone',
+    at: 'least',
+    limit: 0.85,
+    unit: 'x',
+  },
+  'audit/renewals': {
+    what: 'renewals of 100 k clients, audit in a file against the log alone',
+    at: 'least',
+    limit: 0.85,
+    unit: 'x',
+  },
+  'audit/hashed': { what: 'the same, addresses hashed', at: 'least', limit: 0.85, unit: 'x' },
+  'audit/missing': { what: 'reports answered SUCCESS without a record', at: 'most', limit: 0, unit: '' },
   'lookups/socketmap-p99': {
     what: 'look-ups, 16 + 16 connections, 400 ADD/s: socketmap, p99',
     at: 'most',

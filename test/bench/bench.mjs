@@ -9,6 +9,7 @@
  * Exit status: 0 measured, whether the aims were met or not; 1 something is wrong (a program is missing, a
  * reply was not right); 64 usage.
  */
+import { measureAudit } from './audit.mjs';
 import { build, checkPrograms } from './build.mjs';
 import { checkMap, compareServers } from './compare.mjs';
 import { describeMachine, diskDirectory, probeDisk } from './machine.mjs';
@@ -31,6 +32,7 @@ async function measure(options) {
   const before = probeDisk(run.disk);
   await compareServers(run);
   await checkMap(run);
+  await measureAudit(run);
   await measureLookups(run);
   await measurePublishing(run);
   await measureScrape(run);

@@ -8,6 +8,7 @@ import { shapes } from './rates.mjs';
 const parts = {
   ...Object.fromEntries(Object.entries(shapes).map(([name, { title }]) => [name, title])),
   map: 'whether the map permits a client as soon as the report is answered',
+  audit: 'an ADD with the audit on, and whether each has its record',
   lookups: 'look-ups while clients are reported, and idle connections',
   publish: 'exports of 100 k and 1 M entries, and the event loop meanwhile',
   growth: 'an ADD among 1 k and among 1 M grants, and memory',

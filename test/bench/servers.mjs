@@ -12,7 +12,7 @@ import { Wrong, newDirectory, start, stop, textOf, until } from './processes.mjs
 
 /** @typedef {{name: string, port: number, pid: number, stop: () => Promise<void>}} Server */
 /** @typedef {{rss: number, peak: number, anonymous: number, files: number}} Memory MiB */
-/** @typedef {{lifetime?: string, nodeOptions?: readonly string[], exports?: readonly string[], lookups?: boolean, level?: string}} How exports: formats beside lmdb, published without a pause; lookups: both kinds, through unix sockets and TCP */
+/** @typedef {{lifetime?: string, nodeOptions?: readonly string[], exports?: readonly string[], lookups?: boolean, audit?: 'full' | 'truncated' | 'hashed', level?: string}} How exports: formats beside lmdb, published without a pause; lookups: both kinds, through unix sockets and TCP */
 /** @typedef {Record<string, unknown> & {event: string}} Said */
 
 const READY_MS = 60_000;
@@ -95,13 +95,17 @@ export class Dracd {
     return this.#child?.pid ?? 0;
   }
 
+  get auditFile() {
+    return path.join(this.directory, 'audit.jsonl');
+  }
+
   /** A file of its own: an export, or the unix socket of a look-up. @param {string} name */
   file(name) {
     return path.join(this.directory, `relay.${name}`);
   }
 
   /** Starts and does not wait. @param {How} [how] */
-  launch({ lifetime = '30m', nodeOptions = [], exports = [], lookups = false, level = 'info' } = {}) {
+  launch({ lifetime = '30m', nodeOptions = [], exports = [], lookups = false, audit, level = 'info' } = {}) {
     const file = path.join(this.directory, 'dracd.toml');
     writeFileSync(
       file,
@@ -117,7 +121,7 @@ lifetime = "${lifetime}"
 max = ${MAX_GRANTS}
 [store]
 directory = ${JSON.stringify(path.join(this.directory, 'journal'))}
-[log]
+${audit === undefined ? '' : `[audit]\nfile = ${JSON.stringify(this.auditFile)}\nprivacy = "${audit}"\n`}[log]
 level = "${level}"
 [[exports]]
 format = "lmdb"
@@ -162,6 +166,13 @@ listen = [${JSON.stringify(`unix:${this.file(kind)}`)}, "127.0.0.1:0"]
     // The last line may not be whole yet.
     const lines = this.#said.text.split('\n').slice(0, -1);
     return lines.filter((line) => line.includes(`"event":"${event}"`)).map((line) => JSON.parse(line));
+  }
+
+  /** How many ADDs it has answered with SUCCESS, when it has stopped. */
+  counted() {
+    const line = this.#said.text.split('\n').find((one) => one.includes('"event":"counted since the start"'));
+    const counts = JSON.parse(line ?? '{}');
+    return (counts['rpc.add.granted'] ?? 0) + (counts['rpc.add.renewed'] ?? 0);
   }
 
   /** Waits until the log says so. */

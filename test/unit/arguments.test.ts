@@ -63,6 +63,25 @@ test('--import takes a file, and -i with it', () => {
   });
 });
 
+test('--who takes an address in any spelling, and --at a time with its zone', () => {
+  const asked = { ...NONE, original: false, who: '2001:db8::7' };
+  expect(dracd('--who', '2001:DB8:0::7')).toEqual(asked);
+  for (const time of ['2026-11-25T14:03:22Z', '2026-11-25t15:03:22+01:00', '2026-11-25 14:03:22.000Z'])
+    expect(dracd('--who', '2001:db8::7', '--at', time)).toEqual({ ...asked, at: 1_795_615_402_000 });
+});
+
+test.each([
+  [['--who', 'pop.example.org'], /must be an IP address/],
+  [['--who', '192.0.2.0/24'], /must be an IP address/],
+  [['--who', '192.0.2.7', '--at', '2026-11-25T14:03:22'], /a time with its zone/],
+  [['--who', '192.0.2.7', '--at', '2026-13-25T14:03Z'], /a time with its zone/],
+  [['--who', '192.0.2.7', '--at', '14:03Z'], /a time with its zone/],
+  [['--at', '2026-11-25T14:03Z'], /--at needs --who/],
+  [['--who', '192.0.2.7', '--check-config'], /exclude each other/],
+])('dracd %j is refused', (words, message) => {
+  expect(refusal(() => dracd(...words))).toMatch(message);
+});
+
 test.each([
   [['-e', '0'], /whole number of minutes from 1 to 10080/],
   [['-e', '30m'], /whole number/],

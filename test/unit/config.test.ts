@@ -40,6 +40,7 @@ test('nothing given: every default', () => {
       mode: 0o660,
       tls: { cert: '', key: '', clientCa: '', viewers: [], operators: [] },
     },
+    audit: { file: '', retention: 90 * 86_400_000, privacy: 'full' },
     log: { level: 'info' },
   });
   expect(parse('').reporters.names).toEqual({});
@@ -113,7 +114,7 @@ level = "info"
     'dracd.toml: key lookups[0].listen[1] = "unix:run/s": must be an IP address and port such as "127.0.0.1:4799" or "[::1]:4799", or "unix:" and an absolute path of at most 103 bytes',
     'dracd.toml: key lookups[0].mode = "0777": must be "0660", "0666" or "0600"',
     'dracd.toml: key lookups[0].hits = "OK": no such key; known here: kind, listen, mode, group, hit, on_miss, explain_text, explain_ended, explain_url, explain_past, grace',
-    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, http, admin, log',
+    'dracd.toml: key lgo = {"level":"info"}: no such key; known here: rpc, reporters, grants, store, exports, lookups, http, admin, audit, log',
   ]);
 });
 
@@ -137,6 +138,12 @@ test.each([
   ['[store]\ndirectory = "journal"', 'key store.directory = "journal": must be an absolute path'],
   ['[grants]\nlifetime = 30', 'key grants.lifetime = 30: must be a duration'],
   ['[grants]\nlifetime = "8d"', 'key grants.lifetime = "8d": must be a duration'],
+  ['[audit]\nfile = "audit.jsonl"', 'key audit.file = "audit.jsonl": must be an absolute path'],
+  ['[audit]\nfile = "/var/lib/dracd/"', 'key audit.file = "/var/lib/dracd/": must be an absolute path'],
+  ['[audit]\nretention = "12h"', 'key audit.retention = "12h": must be a number of whole days from "1d"'],
+  ['[audit]\nretention = "3651d"', 'key audit.retention = "3651d": must be'],
+  ['[audit]\nprivacy = "none"', 'must be "full", "truncated", "hashed"'],
+  ['[audit]\nfiles = "/x"', 'key audit.files = "/x": no such key; known here: file, retention, privacy'],
   ['[log]\nlevel = "loud"', 'key log.level = "loud": must be "debug", "info", "warn", "error"'],
 ])('%j', (text, message) => {
   expect(mistakes(text)).toEqual([expect.stringContaining(message)]);

@@ -219,6 +219,11 @@ describe('listDirectory', () => {
     expect(listDirectory(directory)).toEqual({ segments: [], lastNumber: 0, foreign: [] });
   });
 
+  test('the audit’s key is no stranger there', () => {
+    for (const name of ['audit.key', 'audit.key.new', 'audit.keys']) put(name);
+    expect(listDirectory(directory).foreign).toEqual(['audit.keys']);
+  });
+
   test('sorts by number and knows what is not the journal’s', () => {
     for (const number of [10, 9, 100]) put(segmentName(number));
     put(`${segmentName(200)}.damaged`);
