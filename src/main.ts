@@ -134,10 +134,14 @@ async function serve(wish: Wish): Promise<void> {
     mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
   const log = createLogger({ level: config.log.level, style: logStyle() });
   const environment = systemdEnvironment();
-  // From the first moment: unhandled, they would end the process with its registration left behind.
+  // From the first moment: unhandled, they would end the process with its registration left behind. And the same
+  // listeners to the end: one that arrives while they are exchanged is lost.
   const early: NodeJS.Signals[] = [];
-  const remember = (signal: NodeJS.Signals): void => void early.push(signal);
-  for (const signal of SIGNALS) process.on(signal, remember);
+  let heed = (signal: NodeJS.Signals): void => void early.push(signal);
+  for (const signal of SIGNALS)
+    process.on(signal, (heard) => {
+      heed(heard);
+    });
   await takeOver(wish, config, log);
   const daemon = await Daemon.start({
     config,
@@ -157,12 +161,11 @@ async function serve(wish: Wish): Promise<void> {
       process.exit(0);
     });
   };
-  const hangUp = (): void => {
-    reload(daemon, wish, log);
+  heed = (signal) => {
+    if (signal === 'SIGHUP') reload(daemon, wish, log);
+    else stop(signal);
   };
-  for (const signal of SIGNALS) process.off(signal, remember);
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
-  for (const signal of early) process.emit(signal, signal);
+  for (const signal of early) heed(signal);
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
   if (logStyle() === 'terminal')
     process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));
