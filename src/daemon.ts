@@ -148,12 +148,7 @@ export class Daemon {
     });
     const operations = operate(
       { ledger, journal, maps, changes, book, audit },
-      {
-        ...this.#options,
-        rules: this.#rules,
-        counters: this.#counters,
-        reload: () => this.reload(),
-      },
+      { ...this.#options, rules: this.#rules, counters: this.#counters, reload: () => this.reload() },
     );
 
     this.#host.onChange(() => {

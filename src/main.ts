@@ -140,10 +140,14 @@ async function serve(wish: Wish): Promise<void> {
     mkdirSync(path.dirname(config.store.directory), { recursive: true, mode: 0o755 });
   const log = createLogger({ level: config.log.level, style: logStyle() });
   const environment = systemdEnvironment();
-  // From the first moment: unhandled, they would end the process with its registration left behind.
-  const early: NodeJS.Signals[] = [];
-  const remember = (signal: NodeJS.Signals): void => void early.push(signal);
-  for (const signal of SIGNALS) process.on(signal, remember);
+  // From the first moment: unhandled, they would end the process with its registration left behind. And the same
+  // listeners to the end: one that arrives while they are exchanged is lost.
+  const early: string[] = [];
+  let heed = (why: string): void => void early.push(why);
+  for (const signal of SIGNALS)
+    process.on(signal, (heard) => {
+      heed(heard);
+    });
   await takeOver(wish, config, log);
   const daemon = await Daemon.start({
     config,
@@ -153,7 +157,7 @@ async function serve(wish: Wish): Promise<void> {
     version: version(),
     reread: () => loadConfig(wish),
     shutdown: (why) => {
-      stop(why);
+      heed(why);
     },
   });
   let stopping = false;
@@ -167,12 +171,11 @@ async function serve(wish: Wish): Promise<void> {
       process.exit(0);
     });
   };
-  const hangUp = (): void => {
-    reload(daemon, log);
+  heed = (why) => {
+    if (why === 'SIGHUP') reload(daemon, log);
+    else stop(why);
   };
-  for (const signal of SIGNALS) process.off(signal, remember);
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', hangUp);
-  for (const signal of early) process.emit(signal, signal);
+  for (const why of early) heed(why);
   const reporter = path.relative(process.cwd(), path.join(import.meta.dirname, 'dracauth.js'));
   if (logStyle() === 'terminal')
     process.stdout.write(greeting({ version: version(), config, ...daemon.where(), reporter }));

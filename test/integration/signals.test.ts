@@ -1,8 +1,10 @@
 /**
  * signals - stopping, reloading, a second daemon, and two thousand slow connections
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
@@ -10,7 +12,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { Daemon, configurationText, killAll } from '../support/daemon.js';
 import { CallJournal, faultsOf, load, randomAddress } from '../support/load.js';
 import { dump } from '../support/postmap.js';
-import { MAIN, pause, run, until } from '../support/processes.js';
+import {
+  MAIN,
+  childEnvironment,
+  descendants,
+  newDirectory,
+  pause,
+  run,
+  settlesWithin,
+  until,
+} from '../support/processes.js';
 import { PERM, SUCCESS, TcpClient, UdpClient, addCall, nextXid, record } from '../support/rpc-client.js';
 
 afterAll(killAll);
@@ -61,6 +72,30 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     ).toEqual([]);
     await again.stop();
   });
+});
+
+test('a SIGTERM in the very moment of "ready" is heard', async () => {
+  const directory = newDirectory('moment');
+  const file = path.join(directory, 'dracd.toml');
+  const log = path.join(directory, 'log');
+  writeFileSync(file, configurationText(directory, {}));
+  // Each line of its log is there half a second before the daemon goes on.
+  const inject = '-P "$0" -e trace=write -e inject=write:delay_exit=500000';
+  const command = `exec strace -f -o /dev/null ${inject} "$@" >"$0"`;
+  const child = spawn('sh', ['-c', command, log, process.execPath, MAIN, '--config', file], {
+    env: childEnvironment(),
+    stdio: 'ignore',
+  });
+  const exited = once(child, 'exit');
+  try {
+    const isReady = (): boolean => existsSync(log) && readFileSync(log, 'utf8').includes('"event":"ready"');
+    await until('it is ready', 30_000, isReady);
+    process.kill(descendants(child.pid ?? 0)[0] ?? 0, 'SIGTERM');
+    expect(await settlesWithin(exited, 60_000)).toBe(true);
+    expect(await exited).toEqual([0, null]);
+  } finally {
+    for (const pid of descendants(child.pid ?? 0)) process.kill(pid, 'SIGKILL');
+  }
 });
 
 describe('SIGHUP', () => {
