@@ -10,10 +10,9 @@
 import { connect } from 'node:net';
 import type { Clock } from '../runtime/clock.js';
 import { PROGRAM } from '../wire/drac.js';
-import { fromUniversal, MAX_TEXT, PORTMAP_PORT, PORTMAP_PROGRAM, Rpcb4 } from '../wire/portmap.js';
+import { decodeList, fromUniversal, PORTMAP_PORT, PORTMAP_PROGRAM, Rpcb4 } from '../wire/portmap.js';
 import { encodeRecord, RecordReader } from '../wire/record.js';
 import { decodeReply, encodeCall } from '../wire/rpc.js';
-import { XdrReader } from '../wire/xdr.js';
 import type { NetId } from './check.js';
 
 /** A version of our program on a transport. */
@@ -33,16 +32,8 @@ const keyOf = ({ version, netid }: { version: number; netid: string }): string =
 /** The port of each entry of our program. */
 function portsIn(list: Uint8Array): Map<string, number | undefined> {
   const ports = new Map<string, number | undefined>();
-  const reader = new XdrReader(list);
-  while (reader.bool()) {
-    const program = reader.uint32();
-    const version = reader.uint32();
-    const netid = reader.string(MAX_TEXT);
-    const address = reader.string(MAX_TEXT);
-    reader.string(MAX_TEXT);
+  for (const { program, version, netid, address } of decodeList(list))
     if (program === PROGRAM) ports.set(keyOf({ version, netid }), fromUniversal(address)?.port);
-  }
-  reader.end();
   return ports;
 }
 

@@ -4,6 +4,9 @@
  * Through the socket rpcbind learns our uid from the kernel and makes it the owner of what we register:
  * no other user can then remove or replace it. What is registered over the network, everybody can.
  *
+ * What is registered is asked for as a whole (DUMP): GETADDR tells of the transport on which it is asked, whatever it
+ * names, and of a unix socket that is nothing.
+ *
  * Errors: Fault UNREACHABLE when nobody listens (rpcbind does not run), Fault TIMEOUT when it does not
  * answer within ANSWER_MS, Fault RPCBIND when it answers with anything but a result.
  * Source: RFC 1833 section 2 (version 4); record marking RFC 5531 section 11.
@@ -14,9 +17,10 @@ import type { Clock } from '../runtime/clock.js';
 import { PROGRAM } from '../wire/drac.js';
 import {
   PORTMAP_PROGRAM,
+  type Rpcb,
   Rpcb4,
-  decodeAddress,
   decodeDone,
+  decodeList,
   encodeRpcb,
   fromUniversal,
   toUniversal,
@@ -27,6 +31,8 @@ import { type Reply, decodeReply, encodeCall } from '../wire/rpc.js';
 export const RPCBIND_SOCKET = '/run/rpcbind.sock';
 export const ANSWER_MS = 1_000;
 const RPCBIND_VERSION = 4;
+/** A list of some thousand entries, in the fragments that rpcbind sends. */
+const LIMITS = { maxRecordBytes: 512 * 1024, maxFragments: 1_024 };
 
 /** One thing to register: a version of our program on a transport. */
 export interface Entry {
@@ -38,10 +44,11 @@ export interface Entry {
 const WILDCARDS = { udp: '0.0.0.0', tcp: '0.0.0.0', udp6: '::', tcp6: '::' } as const;
 export type NetId = keyof typeof WILDCARDS;
 
+const NOTHING = new Uint8Array(0);
+
 interface Call {
   readonly procedure: number;
-  readonly entry: Entry;
-  readonly port: number;
+  readonly argument: Uint8Array;
 }
 
 export interface RpcbindOptions {
@@ -61,20 +68,24 @@ export class Rpcbind {
   }
 
   /** The registered port of each entry; undefined where nothing is registered. */
-  ports(entries: readonly Entry[]): Promise<(number | undefined)[]> {
-    const calls = entries.map((entry) => ({ procedure: Rpcb4.GETADDR, entry, port: 0 }));
-    return this.#call(calls, (result) => fromUniversal(decodeAddress(result))?.port);
+  async ports(entries: readonly Entry[]): Promise<(number | undefined)[]> {
+    if (entries.length === 0) return [];
+    const [list = []] = await this.#call([{ procedure: Rpcb4.DUMP, argument: NOTHING }], decodeList);
+    return entries.map((entry) => portOf(list, entry));
   }
 
   /** Registers each entry; answers which rpcbind accepted. It refuses one that is registered already. */
   set(entries: readonly Entry[], port: number): Promise<boolean[]> {
-    const calls = entries.map((entry) => ({ procedure: Rpcb4.SET, entry, port }));
+    const calls = entries.map((entry) => ({
+      procedure: Rpcb4.SET,
+      argument: argumentOf(entry, toUniversal(WILDCARDS[entry.netid], port)),
+    }));
     return this.#call(calls, decodeDone);
   }
 
   /** Removes each entry that is our user's; answers which rpcbind removed. */
   unset(entries: readonly Entry[]): Promise<boolean[]> {
-    const calls = entries.map((entry) => ({ procedure: Rpcb4.UNSET, entry, port: 0 }));
+    const calls = entries.map((entry) => ({ procedure: Rpcb4.UNSET, argument: argumentOf(entry, '') }));
     return this.#call(calls, decodeDone);
   }
 
@@ -85,7 +96,7 @@ export class Rpcbind {
       const first = this.#xid + 1;
       this.#xid += calls.length;
       const results = new Map<number, T>();
-      const reader = new RecordReader();
+      const reader = new RecordReader(LIMITS);
       const socket = connect(this.#path);
       const timer = this.#clock.after(ANSWER_MS, () => {
         end(() => {
@@ -132,15 +143,17 @@ export class Rpcbind {
   }
 }
 
-function message({ procedure, entry, port }: Call, xid: number): Uint8Array {
-  const argument = encodeRpcb({
-    program: PROGRAM,
-    version: entry.version,
-    netid: entry.netid,
-    address: procedure === Rpcb4.SET ? toUniversal(WILDCARDS[entry.netid], port) : '',
-    // rpcbind takes the owner from the kernel.
-    owner: '',
-  });
+/** What names an entry; rpcbind takes its owner from the kernel. */
+function argumentOf({ version, netid }: Entry, address: string): Uint8Array {
+  return encodeRpcb({ program: PROGRAM, version, netid, address, owner: '' });
+}
+
+function portOf(list: readonly Rpcb[], { version, netid }: Entry): number | undefined {
+  const found = list.find((one) => one.program === PROGRAM && one.version === version && one.netid === netid);
+  return found && fromUniversal(found.address)?.port;
+}
+
+function message({ procedure, argument }: Call, xid: number): Uint8Array {
   return encodeCall({ xid, program: PORTMAP_PROGRAM, version: RPCBIND_VERSION, procedure, argument });
 }
 

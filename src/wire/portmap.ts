@@ -1,7 +1,7 @@
 /**
  * portmap - what is said to rpcbind: portmapper version 2 and rpcbind versions 3 and 4
  *
- * Purpose: arguments and results of SET, UNSET, GETPORT, GETADDR and of the procedures that forward a call
+ * Purpose: arguments and results of SET, UNSET, GETPORT, GETADDR, DUMP and of the procedures that forward a call
  *   (CALLIT, BCAST, INDIRECT), in both directions; universal addresses.
  * Promise: total, bounded, and exact: bytes after a value are Malformed. Opaque parts are views.
  * Limits: 255 bytes for each of netid, address and owner; 2048 bytes of forwarded argument or result. (The
@@ -160,6 +160,29 @@ export function encodeAddress(address: string): Uint8Array {
 
 export function decodeAddress(bytes: Uint8Array): string {
   return whole(bytes, (reader) => reader.string(MAX_TEXT));
+}
+
+/** The result of DUMP (version 4): all that is registered, in no order. Bounded by the length of the record. */
+export function encodeList(list: readonly Rpcb[]): Uint8Array {
+  const writer = new XdrWriter();
+  for (const { program, version, netid, address, owner } of list)
+    writer.bool(true).uint32(program).uint32(version).string(netid).string(address).string(owner);
+  return writer.bool(false).bytes();
+}
+
+export function decodeList(bytes: Uint8Array): Rpcb[] {
+  return whole(bytes, (reader) => {
+    const list: Rpcb[] = [];
+    while (reader.bool())
+      list.push({
+        program: reader.uint32(),
+        version: reader.uint32(),
+        netid: reader.string(MAX_TEXT),
+        address: reader.string(MAX_TEXT),
+        owner: reader.string(MAX_TEXT),
+      });
+    return list;
+  });
 }
 
 /** `host` as IP address text, `port` 0 to 65535 (Malformed otherwise): '192.0.2.1', 111 gives '192.0.2.1.0.111'. */

@@ -49,6 +49,13 @@ const ALL_OURS = ['1', '2']
   .flatMap((version) => TRANSPORTS.map((netid) => `${version} ${netid} superuser`))
   .sort();
 
+/** Prints the ports of all entries, as a look of the daemon finds them. */
+const LOOK = `
+import { Rpcbind } from '${ROOT}/dist/intake/rpcbind.js';
+import { systemClock } from '${ROOT}/dist/runtime/clock.js';
+const entries = [1, 2].flatMap((version) => ${JSON.stringify(TRANSPORTS)}.map((netid) => ({ version, netid })));
+process.stdout.write(JSON.stringify(await new Rpcbind({ clock: systemClock }).ports(entries)));`;
+
 function portmapCall(version: number, procedure: number, argument: Buffer): string {
   const header = words(nextXid(), 0, 2, PORTMAPPER, version, procedure, 0, 0, 0, 0);
   return Buffer.concat([header, argument]).toString('hex');
@@ -118,6 +125,14 @@ describe('registration', () => {
     const { code } = await daemon.stop();
     expect(code).toBe(0);
     expect(await entries(inside)).toEqual([]);
+  });
+
+  test('what is registered is found by a look, so that nothing is registered again', async () => {
+    const inside = await namespace();
+    await inside.rpcbind();
+    const daemon = await start(inside, { rpcbind: 'required' });
+    const found = await inside.run(process.execPath, '--input-type=module', '-e', LOOK);
+    expect(JSON.parse(found)).toEqual(ALL_OURS.map(() => daemon.port));
   });
 
   test('what a killed daemon left behind is replaced by the next one', async () => {

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { ANSWER_MS, type Entry, Rpcbind } from '../../../src/intake/rpcbind.js';
-import { decodeRpcb, encodeAddress, encodeDone, type Rpcb } from '../../../src/wire/portmap.js';
+import { decodeRpcb, encodeDone, encodeList, type Rpcb } from '../../../src/wire/portmap.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { newDirectory, until } from '../../support/processes.js';
 import { record, words } from '../../support/rpc-client.js';
@@ -19,6 +19,17 @@ interface Call {
   readonly procedure: number;
   readonly rpcb: Rpcb;
 }
+
+/** What DUMP is asked with. */
+const NOTHING: Rpcb = { program: 0, version: 0, netid: '', address: '', owner: '' };
+
+/** The list in which these entries have these addresses, among others'. */
+const listOf = (...named: readonly (readonly [Entry, string])[]): Uint8Array =>
+  encodeList([
+    { program: 100_000, version: 4, netid: 'tcp', address: '0.0.0.0.0.111', owner: 'superuser' },
+    { program: 100_003, version: 1, netid: 'udp', address: '0.0.0.0.8.1', owner: 'superuser' },
+    ...named.map(([entry, address]) => ({ program: 900_101, ...entry, address, owner: '0' })),
+  ]);
 
 /** A server on a unix socket: keeps the calls of each connection and says what the test wants. */
 class FakeRpcbind {
@@ -69,7 +80,9 @@ class FakeRpcbind {
   #read(message: Buffer): Call {
     const word = (index: number): number => message.readUInt32BE(4 * index);
     expect([1, 2, 3, 4, 6, 7, 8, 9].map(word)).toEqual([0, 2, 100_000, 4, 0, 0, 0, 0]);
-    const call = { xid: word(0), procedure: word(5), rpcb: decodeRpcb(message.subarray(40)) };
+    const argument = message.subarray(40);
+    const rpcb = argument.length === 0 ? NOTHING : decodeRpcb(argument);
+    const call = { xid: word(0), procedure: word(5), rpcb };
     this.calls.push(call);
     return call;
   }
@@ -106,15 +119,15 @@ describe('what is asked', () => {
     ]);
   });
 
-  test('UNSET and GETADDR name no address', async () => {
+  test('UNSET names no address, and DUMP nothing at all', async () => {
     const server = await serving(1, ([call], socket) => {
-      socket.write(reply(call?.xid ?? 0, call?.procedure === 2 ? encodeDone(true) : encodeAddress('')));
+      socket.write(reply(call?.xid ?? 0, call?.procedure === 2 ? encodeDone(true) : listOf()));
     });
     await server.rpcbind.unset([UDP]);
-    await server.rpcbind.ports([UDP6]);
+    await server.rpcbind.ports([UDP6, TCP6]);
     expect(server.calls.map(({ procedure, rpcb }) => [procedure, rpcb.netid, rpcb.address])).toEqual([
       [2, 'udp', ''],
-      [3, 'udp6', ''],
+      [4, '', ''],
     ]);
   });
 
@@ -140,11 +153,22 @@ describe('what is asked', () => {
 
 describe('what is answered', () => {
   test('ports, and undefined where nothing, or no port, is registered', async () => {
-    const texts = ['0.0.0.0.18.52', '', '::.0.111', '/run/some.sock'];
-    const server = await serving(4, (calls, socket) => {
-      socket.write(Buffer.concat(calls.map(({ xid }, i) => reply(xid, encodeAddress(texts[i] ?? '')))));
+    const list = listOf([TCP6, '/run/some.sock'], [UDP6, '::.0.111'], [UDP, '0.0.0.0.18.52']);
+    const server = await serving(1, ([call], socket) => {
+      socket.write(reply(call?.xid ?? 0, list));
     });
     expect(await server.rpcbind.ports(ALL)).toEqual([0x1234, undefined, 111, undefined]);
+  });
+
+  test('a long list is read whole', async () => {
+    const many = Array.from(
+      { length: 3_000 },
+      (_, version) => [{ version, netid: 'udp' }, '::.0.1'] as const,
+    );
+    const server = await serving(1, ([call], socket) => {
+      socket.write(reply(call?.xid ?? 0, listOf(...many, [TCP6, '::.18.52'])));
+    });
+    expect(await server.rpcbind.ports([TCP6])).toEqual([0x1234]);
   });
 
   test('results stand in the order of the calls, whatever the order of the answers', async () => {
@@ -156,10 +180,9 @@ describe('what is answered', () => {
   });
 
   test('bytes one by one are the same answers', async () => {
-    const server = await serving(2, (calls, socket) => {
-      const bytes = Buffer.concat(
-        calls.map(({ xid }, i) => reply(xid, encodeAddress(`0.0.0.0.3.${132 + i}`))),
-      );
+    const server = await serving(1, (calls, socket) => {
+      const list = listOf([UDP, '0.0.0.0.3.132'], [TCP, '0.0.0.0.3.133']);
+      const bytes = Buffer.concat(calls.map(({ xid }) => reply(xid, list)));
       const next = (at: number): void => {
         if (at < bytes.length) socket.write(bytes.subarray(at, at + 1), () => setImmediate(next, at + 1));
       };
@@ -212,7 +235,6 @@ describe('what goes wrong', () => {
     }
   });
 
-  const addressOf = (text: string): Buffer => Buffer.concat([words(text.length), Buffer.from(text)]);
   test.each<[string, (xid: number) => Buffer, RegExp]>([
     ['no record', () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /record/],
     ['a record of 2 GiB', () => words(0xffff_ffff), /record over its limit/],
@@ -223,14 +245,11 @@ describe('what goes wrong', () => {
     ['PROG_MISMATCH', (xid) => record(words(xid, 1, 0, 0, 0, 2, 2, 3)), /refused the call \(accepted 2\)/],
     ['AUTH_ERROR', (xid) => record(words(xid, 1, 1, 1, 5)), /refused the call \(denied 1\)/],
     ['no result', (xid) => reply(xid, words()), /ends too early/],
-    [
-      'more than a result',
-      (xid) => reply(xid, Buffer.concat([addressOf('abcd'), words(0)])),
-      /after the end/,
-    ],
-    ['a text of 2^32-1 bytes', (xid) => reply(xid, words(0xffff_ffff)), /over its limit/],
-    ['the answer to another call', (xid) => reply(xid + 1, encodeAddress('0.0.0.0.3.132')), /not asked/],
-    ['the answer to an earlier call', (xid) => reply(xid - 1, encodeAddress('0.0.0.0.3.132')), /not asked/],
+    ['more than a result', (xid) => reply(xid, Buffer.concat([listOf(), words(0)])), /after the end/],
+    ['a list without its end', (xid) => reply(xid, listOf().subarray(0, -4)), /ends too early/],
+    ['a text of 2^32-1 bytes', (xid) => reply(xid, words(1, 900_101, 1, 0xffff_ffff)), /over its limit/],
+    ['the answer to another call', (xid) => reply(xid + 1, listOf()), /not asked/],
+    ['the answer to an earlier call', (xid) => reply(xid - 1, listOf()), /not asked/],
   ])('%s is a Fault RPCBIND', async (_, bytes, reason) => {
     const server = await serving(1, ([call], socket) => socket.write(bytes(call?.xid ?? 0)));
     const asking = server.rpcbind.ports([UDP]);
