@@ -5,7 +5,8 @@
  * ever. This one-shot, run by a timer, writes each map anew from what the journal still holds alive.
  * While a daemon runs (it holds the journal's lock) it does nothing.
  *
- * Promise: afterwards no map permits a client whose grant is over, or the exit status is not 0.
+ * Promise: afterwards no map permits a client whose grant is over, and programs that must be told (`command`) have been;
+ * or the exit status is not 0.
  *   - The journal or what operators have pinned and denied cannot be read: nothing can be proven, and every map is
  *     emptied.
  *   - A map cannot be written (its disk is full, its library missing): it is removed, for without a map mail
@@ -160,7 +161,13 @@ function read(options: ExpireMapsOptions): Held | undefined {
   }
 }
 
-async function write(table: MapTable, held: Held, options: ExpireMapsOptions): Promise<Fault | undefined> {
+interface Written {
+  readonly fault?: Fault;
+  /** The file is as it should be: it is another matter that has failed. */
+  readonly isRight?: boolean;
+}
+
+async function write(table: MapTable, held: Held, options: ExpireMapsOptions): Promise<Written> {
   const { format, ...rest } = table;
   const { clock, log } = options;
   try {
@@ -168,9 +175,12 @@ async function write(table: MapTable, held: Held, options: ExpireMapsOptions): P
     const map = exclusive(formats[format].create(all), all);
     await map.open();
     await map.close();
-    return undefined;
+    const { untold } = map;
+    if (untold === undefined) return {};
+    const said = `map ${table.path} is right, but its readers may not know: its command failed: ${untold}`;
+    return { fault: new Fault('MAP', said), isRight: true };
   } catch (thrown) {
-    return toFault(thrown, 'MAP');
+    return { fault: toFault(thrown, 'MAP') };
   }
 }
 
@@ -188,16 +198,22 @@ function remove(file: string): boolean {
 
 /** Writes a map anew, or removes it. Answers why it is not as it should be. */
 async function renew(table: MapTable, held: Held, options: ExpireMapsOptions): Promise<Fault | undefined> {
-  const fault = await write(table, held, options);
+  const { fault, isRight = false } = await write(table, held, options);
   const { keys = [] }: LiveMapFormat = formats[table.format];
-  if (fault === undefined || fault.code === 'LOCKED' || keys.includes('rules') || !remove(table.path))
+  if (
+    fault === undefined ||
+    isRight ||
+    fault.code === 'LOCKED' ||
+    keys.includes('rules') ||
+    !remove(table.path)
+  )
     return fault;
   options.log.error('map: removed, because it cannot be written and would permit what is over', {
     path: table.path,
     reason: fault.message,
   });
   // The room that it took may be the room that was missing.
-  return write(table, held, options);
+  return (await write(table, held, options)).fault;
 }
 
 /** Whether a file is there and this user's. */

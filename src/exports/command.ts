@@ -80,6 +80,11 @@ export class Command {
     if (this.#failing !== undefined && this.#options.clock.mono() >= this.#retryAt) this.run();
   }
 
+  /** Why its last run failed, if it did. */
+  get failing(): string | undefined {
+    return this.#failing;
+  }
+
   /** Resolves when nothing runs any more. */
   async idle(): Promise<void> {
     await this.#running;

@@ -66,6 +66,8 @@ export interface OpenLiveMap extends LiveMap {
   tick(): void;
   /** In words, why the map cannot be changed at present; apply fails at once meanwhile, but what is to go still goes when it can. */
   readonly degraded: string | undefined;
+  /** In words, why those who must be told of a new file (`command`) do not know of the last one. */
+  readonly untold?: string | undefined;
   /** Monotonic milliseconds: since when the file has not said what the ledger says, if so, and when it was last written. */
   readonly freshness: Freshness;
   /** Answers what is under way, then lets go of the file, which stays where it is. */

@@ -44,6 +44,9 @@ export function exclusive(map: OpenLiveMap, options: Pick<LiveMapOptions, 'path'
     get degraded() {
       return map.degraded;
     },
+    get untold() {
+      return map.untold;
+    },
     get freshness() {
       return map.freshness;
     },

@@ -76,6 +76,10 @@ export class Publisher implements OpenLiveMap {
     return this.#degraded;
   }
 
+  get untold(): string | undefined {
+    return this.#command?.failing;
+  }
+
   get freshness(): Freshness {
     return { behindSince: this.#behindSince, writtenAt: this.#writtenAt };
   }

@@ -119,6 +119,19 @@ test('what is over goes out of a map of every format, what is not stays', async 
   expect(await everyMap()).toEqual(each([LIVE]));
 });
 
+test('a command that fails is told; the map is right and stays', async () => {
+  await leaveMaps(['list']);
+  leaveJournal(grantOf(STALE, NOW), grantOf(LIVE, NOW + 600_000));
+  const failing = config(['list'], 'command = ["false"]\n');
+  const fault = await failure({ config: failing });
+  expect(fault?.message).toContain(
+    `map ${fileOf('list')} is right, but its readers may not know: its command failed`,
+  );
+  expect(await permitted('list')).toEqual([LIVE]);
+  // The positive control.
+  expect(await failure({ config: config(['list'], 'command = ["true"]\n') })).toBeUndefined();
+});
+
 test('a grant that ends later than a lease from now, of before the clock was set back, counts for nothing', async () => {
   const latest = NOW + LIFETIME_MS + 60_000;
   leaveJournal(grantOf(LIVE, latest), grantOf(STALE, latest + 1));
