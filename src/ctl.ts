@@ -185,7 +185,11 @@ function build(): Command {
         'DRACCTL_SERVER',
       ),
     )
-    .option('--timeout <DURATION>', 'how long an answer may take', duration, 10_000)
+    .addOption(
+      new Option('--timeout <DURATION>', 'how long an answer may take')
+        .argParser(duration)
+        .default(10_000, '10s'),
+    )
     .option('--json', 'one JSON object a line')
     .addOption(new Option('--cert <FILE>', 'for a port: your certificate').env('DRACCTL_CERT'))
     .addOption(new Option('--key <FILE>', 'for a port: its key').env('DRACCTL_KEY'))

@@ -4,12 +4,12 @@
  * Changes that come while the file is being written form the next group: one write for all that waited, and then
  * all of them take effect in the order in which they came.
  *
- * Errors: Fault FULL at the limit, STORE when the file cannot be written (nothing has changed then). A live map that
+ * Errors: Fault REFUSED at the limit, which is DENY_ROOM times as high for denies; STORE when the file cannot be written (nothing has changed then). A live map that
  * cannot show a change is an answer, not an error: the entry stands.
  */
 import type { EntryChange } from './core/entries.js';
 import { Fault, toFault } from './core/fault.js';
-import { idOf, MAX_ENTRIES, type OperatorEntry } from './core/operator-entry.js';
+import { DENY_ROOM, idOf, MAX_ENTRIES, type OperatorEntry } from './core/operator-entry.js';
 
 /** What became of a change. */
 export interface Booked {
@@ -81,10 +81,10 @@ export class EntryBook {
       const id = change === undefined ? '' : idOf('come' in change ? change.come : change.go);
       const before = draft.get(id);
       if (change !== undefined && 'come' in change) {
-        if (before === undefined && draft.size >= max) {
-          one.reject(
-            new Fault('FULL', `there are ${max} entries already: remove some that are no longer needed`),
-          );
+        const room = change.come.kind === 'deny' ? DENY_ROOM * max : max;
+        if (before === undefined && draft.size >= room) {
+          const problem = `there are ${draft.size} entries already, and no room for more: remove some that are no longer needed`;
+          one.reject(new Fault('REFUSED', problem));
           continue;
         }
         draft.set(id, change.come);

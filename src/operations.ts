@@ -24,7 +24,7 @@ import type { ClientAddress } from './core/address.js';
 import { Fault, reasonOf, toFault } from './core/fault.js';
 import type { Ledger } from './core/ledger.js';
 import type { NeverGranted } from './core/never.js';
-import { overlaps } from './core/network.js';
+import { isWithin, overlaps } from './core/network.js';
 import type { EntryKind, OperatorEntry } from './core/operator-entry.js';
 import type { Standing } from './core/standing.js';
 import { networkOfSubject, type Subject } from './core/subject.js';
@@ -115,6 +115,23 @@ export class LedgerOperations implements Operations {
     return this.#come('deny', wish);
   }
 
+  /** Ends operators' grants of which all is denied: they must not come back when the deny goes. */
+  async #endGrants({ subject }: OperatorEntry, by: By): Promise<Fault | undefined> {
+    const denied = networkOfSubject(subject);
+    const grants = this.#grantsIn({ within: subject }).filter((one) =>
+      isWithin(networkOfSubject(one.subject), denied),
+    );
+    const booked = await this.#takeAway(grants);
+    this.#tellRevoked(booked, by);
+    return booked.find(({ fault }) => fault !== undefined)?.fault;
+  }
+
+  #takeAway(entries: readonly OperatorEntry[]): Promise<Booked[]> {
+    return Promise.all(
+      entries.map(({ kind, subject }) => this.#options.book.change({ go: { kind, subject } })),
+    );
+  }
+
   #come(kind: EntryKind, wish: Wish): Promise<Row> {
     const { book, changes, clock, never, standing, unsaid } = this.#options;
     const { author, reason, subject, user } = wish;
@@ -123,7 +140,8 @@ export class LedgerOperations implements Operations {
       const entry = entryOfWish(kind, wish, { never, standing, unsaid, now: clock.wall() });
       const { before, fault } = await book.change({ come: entry });
       changes.entry(kind === 'grant' && before !== undefined ? 'renewed' : change, entry, { author, reason });
-      throwStanding(fault, `the ${kind} of ${subject} stands`);
+      const ended = kind === 'deny' ? await this.#endGrants(entry, { author, reason }) : undefined;
+      throwStanding(fault ?? ended, `the ${kind} of ${subject} stands`);
       return { result: rowOfEntry(entry) };
     });
   }
@@ -143,9 +161,7 @@ export class LedgerOperations implements Operations {
       'within' in selection ? selection.within : 'reporter' in selection ? selection.reporter : 'all';
     return this.#audited({ what: 'revoke', subject, ...by }, async () => {
       const entries = 'reporter' in selection ? [] : this.#grantsIn(selection);
-      const booked = await Promise.all(
-        entries.map(({ kind, subject: one }) => this.#options.book.change({ go: { kind, subject: one } })),
-      );
+      const booked = await this.#takeAway(entries);
       const gone = this.#tellRevoked(booked, by);
       const { count, fault } = await new Promise<{ count: number; fault: Fault | undefined }>((resolve) => {
         this.#options.ledger.revoke(selection, (leases, problem) => {

@@ -5,7 +5,6 @@
  */
 import type { Stats } from './admin/operations.js';
 import type { Audit } from './audit/audit.js';
-import type { Changes } from './changes.js';
 import type { Ledger } from './core/ledger.js';
 import type { EntryKind } from './core/operator-entry.js';
 import type { Standing } from './core/standing.js';
@@ -23,13 +22,12 @@ export interface StatsOptions {
   readonly standing: Standing;
   readonly journal: Journal;
   readonly maps: LiveMaps;
-  readonly changes: Changes;
   readonly audit: Pick<Audit, 'degraded' | 'lost'>;
   readonly counters: Counters;
 }
 
 export function statsOf(options: StatsOptions): Stats {
-  const { audit, changes, clock, counters, journal, ledger, maps, max, standing, started, version } = options;
+  const { audit, clock, counters, journal, ledger, maps, max, standing, started, version } = options;
   const kinds = [...standing.entries()].map(({ kind }) => kind);
   const count = (kind: EntryKind): number => kinds.filter((one) => one === kind).length;
   const { bytes, segments } = journal.usage;
@@ -51,7 +49,6 @@ export function statsOf(options: StatsOptions): Stats {
     mapsProblem: maps.degraded[0] ?? '',
     auditDegraded: audit.degraded ?? '',
     auditLost: audit.lost,
-    watchers: changes.watchers,
     ...Object.fromEntries(Object.entries(counters.snapshot()).map(([name, n]) => [`counted.${name}`, n])),
   };
 }

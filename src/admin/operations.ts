@@ -95,7 +95,7 @@ export interface Explanation {
   readonly endedAt?: number | undefined;
 }
 
-/** Numbers and names for people and machines: flat, each name documented in the README. */
+/** Numbers and names for people and machines (the door adds `watchers`): flat, each name documented in the README. */
 export type Stats = Readonly<Record<string, number | string | boolean>>;
 
 /** Reports since the start that had one outcome. */

@@ -191,7 +191,9 @@ export class AdminServer {
     if (thrown instanceof Refusal) {
       const { reason, message } = thrown;
       log[reason === 'NO_ROLE' ? 'warn' : 'info']('admin: a call was refused', { call, reason, message });
-    } else log.error('admin: a call failed', { call, error: String(thrown) });
+    } else if (thrown instanceof Fault && !thrown.temporary)
+      log.info('admin: a call was refused', { call, reason: thrown.code, message: thrown.message });
+    else log.error('admin: a call failed', { call, error: String(thrown) });
   };
 
   /** What stands behind ports; a port without TLS is refused. */

@@ -203,7 +203,9 @@ function unaryHandlers(options: ServiceOptions): Pick<AdminHandlers, Unary> {
       const removal = readRemoval(request);
       return { removed: await operations.remove('deny', removal.subject, by(removal, author)) };
     }),
-    Stats: unary(options, () => statsMessage(operations.stats(), operations.reports())),
+    Stats: unary(options, () =>
+      statsMessage({ ...operations.stats(), watchers: options.feed.size }, operations.reports()),
+    ),
     Reload: unary(options, async (_request, author) => {
       const { changed, needsRestart } = await operations.reload(author);
       return { changed: [...changed], needsRestart: [...needsRestart] };

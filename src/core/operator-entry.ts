@@ -31,6 +31,8 @@ export function idOf({ kind, subject }: Pick<OperatorEntry, 'kind' | 'subject'>)
 
 /** How many entries operators may make; they are few, and written as a whole. */
 export const MAX_ENTRIES = 10_000;
+/** As many times more when the next is a deny: whoever must be stopped can be, however many may relay. */
+export const DENY_ROOM = 2;
 /** Longest texts of an entry, in characters. */
 export const MAX_REASON = 1_000;
 export const MAX_NAME = 256;

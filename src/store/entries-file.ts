@@ -21,7 +21,14 @@ import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Fault, reasonOf } from '../core/fault.js';
 import { parseNetwork } from '../core/network.js';
-import { idOf, MAX_ENTRIES, MAX_NAME, MAX_REASON, type OperatorEntry } from '../core/operator-entry.js';
+import {
+  DENY_ROOM,
+  idOf,
+  MAX_ENTRIES,
+  MAX_NAME,
+  MAX_REASON,
+  type OperatorEntry,
+} from '../core/operator-entry.js';
 import { type Subject, subjectOf } from '../core/subject.js';
 import { codeOf, type Files, nodeFiles, openFile, settle, shortWrite, syncDirectory } from './segment.js';
 
@@ -32,8 +39,10 @@ export const NEW_ENTRIES_NAME = 'entries.json.new';
 const HEAD = '{"format":"dracd entries","version":1,"entries":[\n';
 const TAIL = /^\],\n"crc32":"([0-9a-f]{8})"\}\n$/;
 const TAIL_LENGTH = '],\n"crc32":"89abcdef"}\n'.length;
-/** A file of MAX_ENTRIES entries with the longest texts, every character escaped, is smaller. */
-const MAX_BYTES = 128 * 1024 * 1024;
+/** How many entries there can be. */
+const MOST = DENY_ROOM * MAX_ENTRIES;
+/** A file of so many entries with the longest texts, every character escaped, is smaller. */
+const MAX_BYTES = 256 * 1024 * 1024;
 const LINES_AT_ONCE = 500;
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
 const WRITE_FLAGS =
@@ -86,7 +95,7 @@ function parse(bytes: Buffer): string | OperatorEntry[] {
   const sound = entries.filter((entry) => entry !== undefined);
   const bad = entries.indexOf(undefined);
   if (bad >= 0) return `entry ${bad + 1} is none`;
-  if (sound.length > MAX_ENTRIES) return `it has more than ${MAX_ENTRIES} entries`;
+  if (sound.length > MOST) return `it has more than ${MOST} entries`;
   return new Set(sound.map(idOf)).size === sound.length
     ? sound
     : 'it has two entries of one kind for one subject';

@@ -95,17 +95,26 @@ test('a map that cannot show it is an answer: it stands', async () => {
   expect(live.size).toBe(1);
 });
 
+test('what lets relay leaves room for as many denies', async () => {
+  const { book } = world(2);
+  const deny = (subject: string) => book.change({ come: entry(subject) });
+  for (const subject of ['192.0.2.1', '192.0.2.2']) await book.change({ come: entry(subject, 'pin') });
+  for (const subject of ['192.0.2.3', '192.0.2.4']) expect((await deny(subject)).fault).toBeUndefined();
+  await expect(deny('192.0.2.5')).rejects.toMatchObject({ code: 'REFUSED' });
+  await expect(book.change({ come: entry('192.0.2.6', 'pin') })).rejects.toMatchObject({ code: 'REFUSED' });
+});
+
 test('there is a limit; what is there may be changed all the same', async () => {
   const { book } = world(2);
-  await book.change({ come: entry('192.0.2.1') });
-  const second = book.change({ come: entry('192.0.2.2') });
-  const third = book.change({ come: entry('192.0.2.3') });
+  await book.change({ come: entry('192.0.2.1', 'pin') });
+  const second = book.change({ come: entry('192.0.2.2', 'pin') });
+  const third = book.change({ come: entry('192.0.2.3', 'pin') });
   await second;
   await expect(third).rejects.toMatchObject({
-    code: 'FULL',
+    code: 'REFUSED',
     message: expect.stringContaining('2 entries') as string,
   });
-  expect((await book.change({ come: entry('192.0.2.2') })).before).toBeDefined();
-  await book.change(go('192.0.2.1'));
-  expect((await book.change({ come: entry('192.0.2.3') })).fault).toBeUndefined();
+  expect((await book.change({ come: entry('192.0.2.2', 'pin') })).before).toBeDefined();
+  await book.change({ go: { kind: 'pin', subject: '192.0.2.1' as Subject } });
+  expect((await book.change({ come: entry('192.0.2.3', 'pin') })).fault).toBeUndefined();
 });

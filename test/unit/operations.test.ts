@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { Changes } from '../../src/changes.js';
 import { Fault } from '../../src/core/fault.js';
+import type { ClientAddress } from '../../src/core/address.js';
 import type { Subject } from '../../src/core/subject.js';
 import { EntryBook } from '../../src/entry-book.js';
 import { spoken } from '../../src/explain.js';
@@ -67,6 +68,19 @@ function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['
     [...operations.rows(filter)].filter((row) => row !== undefined);
   return { acts, done, faults, operations, rows, saved, world };
 }
+
+test("a deny ends operators' grants of which all is denied, for good; others keep what is not", async () => {
+  const { done, operations, rows, world } = office();
+  for (const one of ['192.0.2.8', '192.0.2.0/28', '203.0.113.0/24'])
+    await done(operations.authorize({ ...wish(one), lifetimeMs: 60_000 }));
+  await done(operations.deny(wish('192.0.2.0/24')));
+  await done(operations.deny(wish('203.0.113.9')));
+  const grants = (): string[] => rows({ kind: 'grant' }).map((row) => row.subject);
+  expect(grants()).toEqual(['203.0.113.0/24']);
+  await done(operations.remove('deny', subject('192.0.2.0/24'), { author: 'a', reason: 'r' }));
+  const relays = (client: string) => world.ledger.ask(client as ClientAddress).verdict;
+  expect(['192.0.2.8', '203.0.113.8', '203.0.113.9'].map(relays)).toEqual(['not', 'permitted', 'not']);
+});
 
 test('each act is told to the audit with its author, what became of it, and how many', async () => {
   const { acts, done, operations, world } = office();

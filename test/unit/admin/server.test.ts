@@ -100,6 +100,7 @@ describe('what an operator does', () => {
       { name: 'grants', number: 0 },
       { name: 'state', text: 'well' },
       { name: 'degraded', flag: false },
+      { name: 'watchers', number: 0 },
     ]);
     expect(await admin.reload()).toEqual({ changed: ['log.level'], needsRestart: ['rpc.port'] });
     await admin.rotate();

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { MAX_ENTRIES, type OperatorEntry } from '../../../src/core/operator-entry.js';
+import { DENY_ROOM, MAX_ENTRIES, type OperatorEntry } from '../../../src/core/operator-entry.js';
 import type { Subject } from '../../../src/core/subject.js';
 import { EntriesFile, ENTRIES_NAME, loadEntries, NEW_ENTRIES_NAME } from '../../../src/store/entries-file.js';
 import { listDirectory } from '../../../src/store/directory.js';
@@ -62,7 +62,7 @@ test('nothing is there at first; what was saved comes back; the latest counts', 
 });
 
 test('as many as there may be, with the longest texts', async () => {
-  const many = Array.from({ length: MAX_ENTRIES }, (_, i) =>
+  const many = Array.from({ length: DENY_ROOM * MAX_ENTRIES }, (_, i) =>
     entry(`10.0.${i >> 8}.${i & 255}`, { reason: '\u0001'.repeat(1_000), author: 'a'.repeat(256) }),
   );
   await new EntriesFile(directory).save(many);
