@@ -46,6 +46,8 @@ const LOCAL_STATE = './var';
 const DEFAULT_INTERVAL_MS = 1_000;
 /** Rows that are looked at for a canary. */
 const ROWS = 100;
+/** Of these so many are asked for. */
+const CANARIES = 20;
 /** Parts of a check's time that one answer, or one program, may take. */
 const ANSWER_PART = 0.4;
 const PROGRAM_PART = 0.8;
@@ -82,12 +84,12 @@ function mapFile(table: Config['exports'][number], index: number): MapFile {
 const timeOf = (time: Row__Output['expiresAt']): number | undefined =>
   time === null ? undefined : time.seconds * 1_000 + time.nanos / 1e6;
 
-/** Who may relay as one address, those that last longest first. */
+/** Some who may relay as one address, those that last longest first. Of a row that is denied nobody may. */
 async function liveOf(client: AdminClient): Promise<Live[]> {
   const rows: Row__Output[] = [];
   for (const kind of ['KIND_PIN', 'KIND_GRANT'] as const)
     for await (const message of client.list({ kind, pageSize: ROWS })) rows.push(...message.rows);
-  return rows
+  const live = rows
     .filter(({ subject }) => !subject.includes('/'))
     .map(({ subject, expiresAt, createdAt }) => ({
       address: subject,
@@ -95,6 +97,10 @@ async function liveOf(client: AdminClient): Promise<Live[]> {
       madeAt: timeOf(createdAt),
     }))
     .sort((a, b) => (b.endsAt ?? Number.MAX_VALUE) - (a.endsAt ?? Number.MAX_VALUE));
+  const verdicts = await Promise.all(
+    live.slice(0, CANARIES).map(async ({ address }) => (await client.explain({ address })).verdict),
+  );
+  return live.filter((_, index) => verdicts[index] === 'VERDICT_PERMITTED');
 }
 
 function askingWith(clock: Clock, timeoutMs: number): Asking {
