@@ -46,6 +46,11 @@ export class Operated {
     this.#child = spawn(process.execPath, args, { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line));
+    this.#child.once('close', () => {
+      const fault = { code: 'GONE', message: `it has ended\n${this.noise.join('\n')}` };
+      for (const answer of this.#waiting.values()) answer({ fault });
+      this.#waiting.clear();
+    });
     Operated.#running.add(this);
   }
 
