@@ -273,7 +273,7 @@ test.each([
   const site = await Site.start();
   const refused = await site.ctl(...words, ...(words.includes('--reason') ? [] : ['--reason', 'test']));
   expect(refused.code).not.toBe(0);
-  expect(refused.stderr).toMatch(/subject|lifetime|reason|never|loopback/);
+  expect(refused.stderr).toMatch(/ADDRESS|--for|--reason|loopback/);
   expect(await site.objects('list')).toEqual([]);
 });
 
