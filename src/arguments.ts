@@ -11,6 +11,7 @@ import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { type ClientAddress, parseAddress } from './core/address.js';
 import { MAX_LIFETIME_MS } from './core/grant.js';
+import { readTimeText, TIME_HINT } from './runtime/time-text.js';
 import { version } from './version.js';
 
 export const DEFAULT_CONFIG = '/etc/dracd/dracd.toml';
@@ -54,15 +55,10 @@ function address(text: string): ClientAddress {
   throw new InvalidArgumentError('It must be an IP address.');
 }
 
-/** RFC 3339, with or without fractions; the zone must be there, or one would guess. */
-const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/i;
-
 function time(text: string): number {
-  const ms = TIME.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : NaN;
-  if (!Number.isNaN(ms)) return ms;
-  throw new InvalidArgumentError(
-    'It must be a time with its zone, such as 2026-11-25T14:03:22Z or 2026-11-25T15:03+01:00.',
-  );
+  const ms = readTimeText(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(TIME_HINT);
 }
 
 const HELP = `

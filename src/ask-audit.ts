@@ -7,26 +7,24 @@
  * Errors: Fault CONFIG when there are no files to read; Fault STORE when one cannot be read.
  */
 import { LineMaker } from './audit/record.js';
-import { who } from './audit/who.js';
+import { MAX_TOLD, who } from './audit/who.js';
 import type { Config } from './config.js';
 import type { ClientAddress } from './core/address.js';
 import { Fault } from './core/fault.js';
 import { privacyToRead } from './open-audit.js';
 import { systemClock } from './runtime/clock.js';
 
-/** More records than these say nothing new. */
-const SHOWN = 20;
+/** Why nothing can be asked. */
+export const NO_FILE = 'audit.file is not set: records are in the log alone (events "audit" and "operator")';
 
 export async function askAudit(config: Config, address: ClientAddress, at: number): Promise<string> {
   const { file } = config.audit;
-  if (file === '')
-    throw new Fault(
-      'CONFIG',
-      'audit.file is not set: records are in the log alone (events "audit" and "operator")',
-    );
+  if (file === '') throw new Fault('CONFIG', NO_FILE);
   const answer = await who(address, at, { file, privacy: privacyToRead(config), now: systemClock.wall() });
   const { gaps, records, words } = answer;
   const maker = new LineMaker();
-  const shown = [...records.slice(0, SHOWN), ...gaps.slice(0, SHOWN)].map((record) => maker.line(record));
+  const shown = [...records.slice(0, MAX_TOLD), ...gaps.slice(0, MAX_TOLD)].map((record) =>
+    maker.line(record),
+  );
   return `${words}\n${shown.join('')}`;
 }

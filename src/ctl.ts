@@ -18,7 +18,7 @@ import type { Job, ListOptions, Status, Which, WishOptions } from './ctl/command
 import { doctorCommand } from './ctl/doctor-command.js';
 import { CtlError, EXIT, EXIT_TEXT, failureOf } from './ctl/exit.js';
 import { longCommands } from './ctl/long-commands.js';
-import { duration, upTo } from './ctl/values.js';
+import { duration, time, upTo } from './ctl/values.js';
 import { systemClock } from './runtime/clock.js';
 import { version } from './version.js';
 
@@ -133,6 +133,16 @@ function lookingCommands(program: Command): void {
     .argument('<ADDRESS>')
     .action((address: string) => withServer(program.opts(), (job, { explain }) => explain(job, address)));
   program
+    .command('history')
+    .description('whether an address could relay at a time, and on whose word, by the audit')
+    .argument('<ADDRESS>')
+    .option('--at <TIME>', 'when, such as 2026-11-25T14:03:22Z; default: now', time)
+    .action((address: string, options: { at?: number }) =>
+      withServer(program.opts(), async (job) =>
+        (await import('./ctl/history.js')).history(job, { ...options, address }),
+      ),
+    );
+  program
     .command('stats')
     .description('numbers of the running daemon')
     .action(() => withServer(program.opts(), (job, { stats }) => stats(job)));
@@ -163,6 +173,16 @@ function actingCommands(program: Command): void {
   removeCommand(program, 'unpin', 'take a pin away');
   wishCommand(program, 'deny', 'end what it has and let it have nothing more, until undeny, or for so long');
   removeCommand(program, 'undeny', 'take a deny away');
+  program
+    .command('forget')
+    .description('take an address out of leases, maps and the audit; pins and denies stay')
+    .argument('<ADDRESS>')
+    .addOption(reason())
+    .action((address: string, options: { reason: string }) =>
+      withServer(program.opts(), async (job) =>
+        (await import('./ctl/history.js')).forget(job, { ...options, address }),
+      ),
+    );
   program
     .command('reload')
     .description('read the configuration anew')

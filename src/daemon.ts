@@ -82,6 +82,7 @@ export class Daemon {
   });
   #config: Config;
   #reporterNetworks: readonly Network[] = [];
+  #operations: Operations | undefined;
   #admin: AdminServer | undefined;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
@@ -146,7 +147,7 @@ export class Daemon {
       journal.tick();
       maps.tick();
     });
-    const operations = operate(
+    this.#operations = operate(
       { ledger, journal, maps, changes, book, audit },
       { ...this.#options, rules: this.#rules, counters: this.#counters, reload: () => this.reload() },
     );
@@ -156,8 +157,8 @@ export class Daemon {
     });
     await this.#openLookups(ledger, audit);
     const intake = await this.#openDoors(ledger, audit);
-    await this.#openAdmin(operations);
-    await this.#openHttp({ journal, ledger, maps, changes, intake });
+    await this.#openAdmin(this.#operations);
+    await this.#openHttp({ audit, journal, ledger, maps, changes, intake });
     const { port, rpcbind, addresses, lookups: doors } = this.where();
     const paths = config.exports.map((one) => one.path);
     log.info('ready', {
@@ -277,13 +278,13 @@ export class Daemon {
   }
 
   async #openHttp(
-    parts: Pick<StatusDoorOptions, 'journal' | 'ledger' | 'maps' | 'changes' | 'intake'>,
+    parts: Pick<StatusDoorOptions, 'audit' | 'journal' | 'ledger' | 'maps' | 'changes' | 'intake'>,
   ): Promise<void> {
     const { config, clock, log, version } = this.#options;
     const place = config.http.listen;
     if (place === undefined) return;
     const more = { counters: this.#counters, config, version, startedAt: this.#startedAt, clock, log };
-    const door = new StatusDoor(place, { ...parts, ...more });
+    const door = new StatusDoor(place, { ...this.#rules, ...parts, ...more });
     this.#lifecycle.onStop('http', () => door.stop());
     await door.start();
   }
@@ -332,6 +333,11 @@ export class Daemon {
       this.#options.log.error('reporters: kept as they were', { error: String(error) });
       setHosts(this.#rules, this.#host.list());
     }
+  }
+
+  /** What operators see and do, once it has started. */
+  get operations(): Operations | undefined {
+    return this.#operations;
   }
 
   /** Where it listens and whether rpcbind tells of it. */

@@ -4,22 +4,16 @@
  * That somebody had it done is recorded, without the address. What operators have pinned and denied stays, and
  * is theirs to take away; segments of the journal that hold the lease are deleted when its time would be over.
  *
- * Errors: those of a revocation, after which nothing else was done; Fault STORE when the files cannot be rewritten.
+ * Errors: those of the revocation, after which nothing else was done; Fault STORE when the files cannot be rewritten.
  */
-import type { Operations } from './admin/operations.js';
+import type { Forgotten } from './admin/operations.js';
 import type { Audit } from './audit/audit.js';
 import type { ClientAddress } from './core/address.js';
 import { reasonOf, toFault } from './core/fault.js';
 
-export interface Forgotten {
-  /** Leases and operators' grants that were taken away. */
-  readonly grants: number;
-  /** Records of the audit that were erased. */
-  readonly records: number;
-}
-
 export interface ForgetOptions {
-  readonly operations: Pick<Operations, 'revoke'>;
+  /** Takes leases and operators' grants away, and tells the audit of no act that names the address. */
+  readonly revoke: (client: ClientAddress) => Promise<number>;
   readonly audit: Pick<Audit, 'act' | 'forget'>;
   readonly clock: { wall(): number };
 }
@@ -27,10 +21,10 @@ export interface ForgetOptions {
 export async function forget(
   client: ClientAddress,
   by: { readonly author: string; readonly reason: string },
-  { audit, clock, operations }: ForgetOptions,
+  { audit, clock, revoke }: ForgetOptions,
 ): Promise<Forgotten> {
-  const grants = await operations.revoke({ within: client }, by);
   try {
+    const grants = await revoke(client);
     const records = await audit.forget(client);
     audit.act({ what: 'forget', ...by, at: clock.wall(), outcome: 'done', count: records });
     return { grants, records };

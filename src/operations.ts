@@ -11,6 +11,8 @@ import type {
   Change,
   Explanation,
   Filter,
+  Forgotten,
+  History,
   Operations,
   ReportCount,
   Row,
@@ -20,6 +22,9 @@ import type {
   Wish,
 } from './admin/operations.js';
 import { type Changes, rowOfEntry, rowOfLease } from './changes.js';
+import { NO_FILE } from './ask-audit.js';
+import type { Audit } from './audit/audit.js';
+import { MAX_TOLD } from './audit/who.js';
 import type { ClientAddress } from './core/address.js';
 import { Fault, reasonOf, toFault } from './core/fault.js';
 import type { Ledger } from './core/ledger.js';
@@ -30,6 +35,7 @@ import type { Standing } from './core/standing.js';
 import { networkOfSubject, type Subject } from './core/subject.js';
 import type { Booked, EntryBook } from './entry-book.js';
 import { explain } from './explain.js';
+import { forget } from './forget.js';
 import { entryOfWish } from './wish.js';
 
 /** What an operator did, or tried to. */
@@ -49,10 +55,6 @@ export interface AdministrativeAct {
   readonly count?: number | undefined;
 }
 
-export interface Audit {
-  act(act: AdministrativeAct): void;
-}
-
 /** What a reload did. */
 export interface Reloaded {
   readonly changed: readonly string[];
@@ -65,7 +67,7 @@ export interface OperationsOptions {
   readonly never: NeverGranted;
   readonly book: EntryBook;
   readonly changes: Changes;
-  readonly audit: Audit;
+  readonly audit: Pick<Audit, 'act' | 'forget' | 'who'>;
   readonly clock: { wall(): number };
   readonly lifetimeMs: number;
   /** In words, which map has no words for the subject; undefined when all have. */
@@ -121,12 +123,12 @@ export class LedgerOperations implements Operations {
     const grants = this.#grantsIn({ within: subject }).filter((one) =>
       isWithin(networkOfSubject(one.subject), denied),
     );
-    const booked = await this.#takeAway(grants);
+    const booked = await this.#remove(grants);
     this.#tellRevoked(booked, by);
     return booked.find(({ fault }) => fault !== undefined)?.fault;
   }
 
-  #takeAway(entries: readonly OperatorEntry[]): Promise<Booked[]> {
+  #remove(entries: readonly OperatorEntry[]): Promise<Booked[]> {
     return Promise.all(
       entries.map(({ kind, subject }) => this.#options.book.change({ go: { kind, subject } })),
     );
@@ -160,26 +162,28 @@ export class LedgerOperations implements Operations {
     const subject =
       'within' in selection ? selection.within : 'reporter' in selection ? selection.reporter : 'all';
     return this.#audited({ what: 'revoke', subject, ...by }, async () => {
-      const entries = 'reporter' in selection ? [] : this.#grantsIn(selection);
-      const booked = await this.#takeAway(entries);
-      const gone = this.#tellRevoked(booked, by);
-      const { count, fault } = await new Promise<{ count: number; fault: Fault | undefined }>((resolve) => {
-        this.#options.ledger.revoke(selection, (leases, problem) => {
-          resolve({ count: leases + gone, fault: problem });
-        });
-      });
-      if (fault?.code === 'STORE')
-        throw new Fault(
-          'STORE',
-          `${count} were taken away and stay so, the others were not: ${fault.message}`,
-          fault,
-        );
-      throwStanding(
-        fault ?? booked.find((one) => one.fault !== undefined)?.fault,
-        `${count} were taken away`,
-      );
+      const count = await this.#takeAway(selection, by);
       return { result: count, count };
     });
+  }
+
+  async #takeAway(selection: Selection, by: By): Promise<number> {
+    const entries = 'reporter' in selection ? [] : this.#grantsIn(selection);
+    const booked = await this.#remove(entries);
+    const gone = this.#tellRevoked(booked, by);
+    const { count, fault } = await new Promise<{ count: number; fault: Fault | undefined }>((resolve) => {
+      this.#options.ledger.revoke(selection, (leases, problem) => {
+        resolve({ count: leases + gone, fault: problem });
+      });
+    });
+    if (fault?.code === 'STORE')
+      throw new Fault(
+        'STORE',
+        `${count} were taken away and stay so, the others were not: ${fault.message}`,
+        fault,
+      );
+    throwStanding(fault ?? booked.find((one) => one.fault !== undefined)?.fault, `${count} were taken away`);
+    return count;
   }
 
   #tellRevoked(booked: readonly Booked[], by: By): number {
@@ -200,6 +204,19 @@ export class LedgerOperations implements Operations {
     const { clock, ledger, lifetimeMs } = this.#options;
     const decide = (one: ClientAddress) => ledger.decision.on(one);
     return explain(client, { decide, leases: ledger.leases, clock, lifetimeMs });
+  }
+
+  async history(client: ClientAddress, at: number): Promise<History> {
+    const answer = await this.#options.audit.who(client, at);
+    if (answer === undefined) throw new Fault('CONFIG', NO_FILE);
+    const { gaps, records } = answer;
+    return { ...answer, records: records.slice(0, MAX_TOLD), gaps: gaps.slice(0, MAX_TOLD) };
+  }
+
+  forget(client: ClientAddress, by: By): Promise<Forgotten> {
+    const { audit, clock } = this.#options;
+    const revoke = (within: ClientAddress): Promise<number> => this.#takeAway({ within }, by);
+    return forget(client, by, { revoke, audit, clock });
   }
 
   *rows(filter: Filter): Generator<Row | undefined> {

@@ -6,7 +6,6 @@
 import type { Stats } from './admin/operations.js';
 import type { Audit } from './audit/audit.js';
 import type { Ledger } from './core/ledger.js';
-import type { EntryKind } from './core/operator-entry.js';
 import type { Standing } from './core/standing.js';
 import type { LiveMaps } from './exports/live-maps.js';
 import type { Counters } from './runtime/counters.js';
@@ -28,8 +27,6 @@ export interface StatsOptions {
 
 export function statsOf(options: StatsOptions): Stats {
   const { audit, clock, counters, journal, ledger, maps, max, standing, started, version } = options;
-  const kinds = [...standing.entries()].map(({ kind }) => kind);
-  const count = (kind: EntryKind): number => kinds.filter((one) => one === kind).length;
   const { bytes, segments } = journal.usage;
   return {
     version,
@@ -38,9 +35,9 @@ export function statsOf(options: StatsOptions): Stats {
     leases: ledger.size,
     leasesMax: max,
     leasesEnded: ledger.leases.remembered,
-    operatorGrants: count('grant'),
-    pins: count('pin'),
-    denies: count('deny'),
+    operatorGrants: standing.count('grant'),
+    pins: standing.count('pin'),
+    denies: standing.count('deny'),
     reportsWaiting: ledger.waiting,
     journalBytes: bytes,
     journalSegments: segments,

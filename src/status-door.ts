@@ -5,9 +5,11 @@
  * knows it.
  */
 import { isIP } from 'node:net';
+import type { Audit } from './audit/audit.js';
 import type { Changes } from './changes.js';
 import type { Config } from './config.js';
 import type { Ledger } from './core/ledger.js';
+import type { Standing } from './core/standing.js';
 import type { LiveMaps } from './exports/live-maps.js';
 import { HttpListener } from './http/listener.js';
 import { type Routes, routes } from './http/routes.js';
@@ -23,8 +25,10 @@ import type { Journal } from './store/journal.js';
 const DISK_EVERY_MS = 10_000;
 
 export interface StatusDoorOptions {
+  readonly audit: Pick<Audit, 'degraded' | 'lost'>;
   readonly journal: Pick<Journal, 'degraded' | 'stats'>;
   readonly ledger: Pick<Ledger, 'size' | 'isFull'>;
+  readonly standing: Pick<Standing, 'count'>;
   readonly maps: Pick<LiveMaps, 'list'>;
   readonly intake: Pick<RpcIntake, 'registration' | 'forwarded' | 'udpDrops'>;
   readonly counters: Counters;
@@ -96,13 +100,16 @@ export class StatusDoor {
   }
 
   #sample(): Sample {
-    const { clock, config, intake, journal, ledger, maps, startedAt, version } = this.#options;
+    const { audit, clock, config, intake, journal, ledger, maps, standing, startedAt, version } =
+      this.#options;
     const now = clock.mono();
     const { registration, forwarded, udpDrops } = intake;
     return {
       version,
       startedAt,
       grants: { live: ledger.size, max: config.grants.max, full: ledger.isFull },
+      entries: { grant: standing.count('grant'), pin: standing.count('pin'), deny: standing.count('deny') },
+      audit: { degraded: audit.degraded, lost: audit.lost },
       journal: { degraded: journal.degraded, disk: this.#disk, ...journal.stats() },
       exports: maps.list().map(({ degraded, freshness: { behindSince, writtenAt } }, index) => ({
         path: config.exports[index]?.path ?? '',

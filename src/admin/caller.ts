@@ -27,9 +27,12 @@ export type Identify = (metadata: Metadata) => Caller;
 
 const AUTHOR = /^[\x21-\x7e]{1,64}$/;
 
-/** Calls that only look. */
+/**
+ * Calls that only look. History too, which a help desk is asked about: it names one address that the asker has already, while
+ * List and Watch show all of them.
+ */
 const views: ReadonlySet<string> = new Set(
-  ['Explain', 'List', 'Watch', 'Stats'].map((name) => `/${SERVICE}/${name}`),
+  ['Explain', 'List', 'Watch', 'History', 'Stats'].map((name) => `/${SERVICE}/${name}`),
 );
 
 const mayView = (path: string): boolean => views.has(path) || !path.startsWith(`/${SERVICE}/`);

@@ -25,6 +25,10 @@ import type { DenyRequest } from './gen/dracd/admin/v1/DenyRequest.js';
 import type { DenyResponse__Output } from './gen/dracd/admin/v1/DenyResponse.js';
 import type { ExplainRequest } from './gen/dracd/admin/v1/ExplainRequest.js';
 import type { ExplainResponse__Output } from './gen/dracd/admin/v1/ExplainResponse.js';
+import type { ForgetRequest } from './gen/dracd/admin/v1/ForgetRequest.js';
+import type { ForgetResponse__Output } from './gen/dracd/admin/v1/ForgetResponse.js';
+import type { HistoryRequest } from './gen/dracd/admin/v1/HistoryRequest.js';
+import type { HistoryResponse__Output } from './gen/dracd/admin/v1/HistoryResponse.js';
 import type { PinRequest } from './gen/dracd/admin/v1/PinRequest.js';
 import type { PinResponse__Output } from './gen/dracd/admin/v1/PinResponse.js';
 import type { ReloadResponse__Output } from './gen/dracd/admin/v1/ReloadResponse.js';
@@ -183,6 +187,14 @@ export class AdminClient {
 
   undeny(request: UndenyRequest): Promise<UndenyResponse__Output> {
     return this.#ask<UndenyResponse__Output>((...rest) => this.#stub.Undeny(request, ...rest));
+  }
+
+  history(request: HistoryRequest): Promise<HistoryResponse__Output> {
+    return this.#ask<HistoryResponse__Output>((...rest) => this.#stub.History(request, ...rest));
+  }
+
+  forget(request: ForgetRequest): Promise<ForgetResponse__Output> {
+    return this.#ask<ForgetResponse__Output>((...rest) => this.#stub.Forget(request, ...rest));
   }
 
   stats(): Promise<StatsResponse__Output> {

@@ -1,11 +1,23 @@
 /** messages - what Operations answers, as admin.proto's messages */
+import type { AuditRecord as RecordMessage } from './gen/dracd/admin/v1/AuditRecord.js';
 import type { Change as ChangeMessage } from './gen/dracd/admin/v1/Change.js';
 import type { ExplainResponse } from './gen/dracd/admin/v1/ExplainResponse.js';
+import type { HistoryResponse } from './gen/dracd/admin/v1/HistoryResponse.js';
 import type { Row as RowMessage } from './gen/dracd/admin/v1/Row.js';
 import type { Stat } from './gen/dracd/admin/v1/Stat.js';
 import type { StatsResponse } from './gen/dracd/admin/v1/StatsResponse.js';
 import type { Timestamp } from './gen/google/protobuf/Timestamp.js';
-import type { Change, ChangeKind, Explanation, Kind, ReportCount, Row, Stats } from './operations.js';
+import type {
+  Change,
+  ChangeKind,
+  Explanation,
+  History,
+  Kind,
+  PastRecord,
+  ReportCount,
+  Row,
+  Stats,
+} from './operations.js';
 
 const kindNames = {
   grant: 'KIND_GRANT',
@@ -29,6 +41,31 @@ const verdictNames = {
   not: 'VERDICT_NOT',
   unknown: 'VERDICT_UNKNOWN',
 } as const satisfies Record<Explanation['verdict'], ExplainResponse['verdict']>;
+
+const recordNames = {
+  grant: 'KIND_GRANT',
+  renewal: 'KIND_RENEWAL',
+  refusal: 'KIND_REFUSAL',
+  use: 'KIND_USE',
+  revoke: 'KIND_REVOKE',
+  expiry: 'KIND_EXPIRY',
+  pin: 'KIND_PIN',
+  unpin: 'KIND_UNPIN',
+  deny: 'KIND_DENY',
+  undeny: 'KIND_UNDENY',
+  act: 'KIND_ACT',
+  head: 'KIND_HEAD',
+  standing: 'KIND_STANDING',
+  start: 'KIND_START',
+  stop: 'KIND_STOP',
+  gap: 'KIND_GAP',
+} as const satisfies Record<PastRecord['kind'], RecordMessage['kind']>;
+
+const privacyNames = {
+  full: 'PRIVACY_UNSPECIFIED',
+  truncated: 'PRIVACY_TRUNCATED',
+  hashed: 'PRIVACY_HASHED',
+} as const satisfies Record<NonNullable<PastRecord['privacy']>, RecordMessage['privacy']>;
 
 const ruleNames = {
   unusable: 'RULE_UNUSABLE',
@@ -86,6 +123,35 @@ export function explainMessage(address: string, explanation: Explanation): Expla
     words,
     row: row === undefined ? null : rowMessage(row),
     endedAt: timestamp(endedAt),
+  };
+}
+
+function recordMessage(record: PastRecord): RecordMessage {
+  const { at, count, from, kind, privacy = 'full', until, ...texts } = record;
+  return {
+    ...texts,
+    at: timestamp(at),
+    kind: recordNames[kind],
+    firstAt: timestamp(from),
+    expiresAt: timestamp(until),
+    count: count ?? 0,
+    privacy: privacyNames[privacy],
+  };
+}
+
+export function historyMessage(
+  { address, at }: { readonly address: string; readonly at: number },
+  { gaps, onlyTo, records, uses, verdict, words }: History,
+): HistoryResponse {
+  return {
+    address,
+    at: timestamp(at),
+    verdict: verdictNames[verdict],
+    words,
+    records: records.map(recordMessage),
+    uses,
+    onlyTo: onlyTo ?? '',
+    gaps: gaps.map(recordMessage),
   };
 }
 

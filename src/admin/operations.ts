@@ -95,6 +95,66 @@ export interface Explanation {
   readonly endedAt?: number | undefined;
 }
 
+/** One thing that the audit has recorded; docs/audit.md tells of the kinds and what each has. */
+export interface PastRecord {
+  readonly at: number;
+  readonly kind:
+    | 'grant'
+    | 'renewal'
+    | 'refusal'
+    | 'use'
+    | 'revoke'
+    | 'expiry'
+    | 'pin'
+    | 'unpin'
+    | 'deny'
+    | 'undeny'
+    | 'act'
+    | 'head'
+    | 'standing'
+    | 'start'
+    | 'stop'
+    | 'gap';
+  readonly what?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly client?: string | undefined;
+  readonly reporter?: string | undefined;
+  readonly user?: string | undefined;
+  readonly author?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly outcome?: string | undefined;
+  /** Of the first of `count` things; the last was at `at`. */
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+  readonly count?: number | undefined;
+  /** How addresses and users are written; undefined: in full. */
+  readonly privacy?: 'full' | 'truncated' | 'hashed' | undefined;
+}
+
+/** Whether an address could relay at a time, by the records of that time. */
+export interface History {
+  /** unknown: records are missing that could say otherwise, or the time is yet to come. */
+  readonly verdict: 'permitted' | 'not' | 'unknown';
+  /** In words, for an abuse desk. */
+  readonly words: string;
+  /** The network that is meant, when the records name no address. */
+  readonly onlyTo?: string | undefined;
+  /** Those that decide, the strongest first, or the last that happened to it; a few. */
+  readonly records: readonly PastRecord[];
+  /** How many look-ups have been let through. */
+  readonly uses: number;
+  /** Times of which records are missing; a few. */
+  readonly gaps: readonly PastRecord[];
+}
+
+/** What there was of an address, and is no more. */
+export interface Forgotten {
+  /** Leases and operators' grants. */
+  readonly grants: number;
+  /** Records of the audit. */
+  readonly records: number;
+}
+
 /** Numbers and names for people and machines (the door adds `watchers`): flat, each name documented in the README. */
 export type Stats = Readonly<Record<string, number | string | boolean>>;
 
@@ -127,6 +187,13 @@ export interface Operations {
     by: { readonly author: string; readonly reason: string },
   ): Promise<boolean>;
   explain(client: ClientAddress): Explanation;
+  /** Whether it could relay at a time. Rejects with Fault CONFIG when there are no files to answer from. */
+  history(client: ClientAddress, at: number): Promise<History>;
+  /**
+   * Takes it out of leases, operators' grants, maps and the audit's files. Pins and denies stay. `reason` is kept, so it must not
+   * name the address. Rejects when not all is done; it may be done again.
+   */
+  forget(client: ClientAddress, by: { readonly author: string; readonly reason: string }): Promise<Forgotten>;
   /**
    * Operators' entries first, then leases; safe to step through while things change. undefined stands for
    * nothing: many rows have been looked at and did not fit, so let other work run before you go on.

@@ -51,6 +51,7 @@ export class AdminServer {
   readonly #options: AdminOptions;
   readonly #feed: Feed;
   readonly #lists = new Set<ListCall>();
+  readonly #histories = new Set<object>();
   readonly #ending: { ended: Refusal | undefined } = { ended: undefined };
   readonly #doors: KeptDoor[] = [];
   readonly #connections = new Set<Socket>();
@@ -174,6 +175,7 @@ export class AdminServer {
       identify,
       feed: this.#feed,
       lists: this.#lists,
+      histories: this.#histories,
       ending: this.#ending,
       clock,
       onRefused: this.#tellRefused,

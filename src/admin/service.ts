@@ -24,17 +24,22 @@ import {
 import type { Feed } from './feed.js';
 import { matcher } from './filter.js';
 import type { AdminHandlers } from './gen/dracd/admin/v1/Admin.js';
+import type { ForgetRequest__Output } from './gen/dracd/admin/v1/ForgetRequest.js';
+import type { HistoryRequest__Output } from './gen/dracd/admin/v1/HistoryRequest.js';
+import type { HistoryResponse } from './gen/dracd/admin/v1/HistoryResponse.js';
 import type { ListRequest__Output } from './gen/dracd/admin/v1/ListRequest.js';
 import type { PinRequest__Output } from './gen/dracd/admin/v1/PinRequest.js';
 import type { RevokeRequest__Output } from './gen/dracd/admin/v1/RevokeRequest.js';
 import type { WatchRequest__Output } from './gen/dracd/admin/v1/WatchRequest.js';
 import { type Ending, type ListCall, type Listing, sendListing } from './listing.js';
-import { explainMessage, rowMessage, statsMessage } from './messages.js';
+import { explainMessage, historyMessage, rowMessage, statsMessage } from './messages.js';
 import type { Operations, Selection } from './operations.js';
 import { Page, readPageToken } from './page.js';
 import { badFields, errorResponse, Refusal } from './refusal.js';
 
 export const MAX_LISTS = 16;
+/** Each reads the audit's files of many days. */
+export const MAX_HISTORIES = 4;
 
 export interface ServiceOptions {
   readonly operations: Operations;
@@ -44,6 +49,8 @@ export interface ServiceOptions {
   readonly feed: Feed;
   /** How many lists are sent now, by all doors together. */
   readonly lists: Set<ListCall>;
+  /** The questions about the past that are being answered, by all doors together. */
+  readonly histories: Set<object>;
   readonly ending: Ending;
   readonly clock: Clock;
   /** A call was not done. */
@@ -156,6 +163,36 @@ const by = ({ reason }: { readonly reason: string }, author: string): { author: 
 const readRemoval = (request: { readonly subject: string; readonly reason: string }) =>
   readAll({ subject: readSubject(request.subject), reason: readReason(request.reason) });
 
+/** Of what is kept, the reason is: it must not bring the address back. */
+function readErasure(request: ForgetRequest__Output) {
+  const { address, reason } = readAll({
+    address: readAddress(request.address),
+    reason: readReason(request.reason),
+  });
+  if ([address, request.address].some((name) => reason.toLowerCase().includes(name.toLowerCase())))
+    throw badFields([{ field: 'reason', description: 'must not name the address: the reason is kept' }]);
+  return { address, reason };
+}
+
+async function history(
+  request: HistoryRequest__Output,
+  { clock, histories, operations }: ServiceOptions,
+): Promise<HistoryResponse> {
+  const { address, at = clock.wall() } = readAll({
+    address: readAddress(request.address),
+    at: readTime(request.at),
+  });
+  if (histories.size >= MAX_HISTORIES)
+    throw new Refusal('TOO_MANY', `${MAX_HISTORIES} questions about the past are being answered already`);
+  const question = { address, at };
+  histories.add(question);
+  try {
+    return historyMessage(question, await operations.history(address, at));
+  } finally {
+    histories.delete(question);
+  }
+}
+
 /** The calls that are answered with one message. */
 type Unary =
   | 'Authorize'
@@ -165,6 +202,8 @@ type Unary =
   | 'Unpin'
   | 'Deny'
   | 'Undeny'
+  | 'History'
+  | 'Forget'
   | 'Stats'
   | 'Reload'
   | 'Rotate'
@@ -202,6 +241,11 @@ function unaryHandlers(options: ServiceOptions): Pick<AdminHandlers, Unary> {
     Undeny: unary(options, async (request, author) => {
       const removal = readRemoval(request);
       return { removed: await operations.remove('deny', removal.subject, by(removal, author)) };
+    }),
+    History: unary(options, (request) => history(request, options)),
+    Forget: unary(options, async (request, author) => {
+      const { address, reason } = readErasure(request);
+      return operations.forget(address, { author, reason });
     }),
     Stats: unary(options, () =>
       statsMessage({ ...operations.stats(), watchers: options.feed.size }, operations.reports()),

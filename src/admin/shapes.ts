@@ -64,6 +64,41 @@ const Stat: Shape = [
   text('name'),
   ...oneOf('value', [{ name: 'number', type: 'double' }, text('text'), { name: 'flag', type: 'bool' }]),
 ];
+const recorded = [
+  'GRANT',
+  'RENEWAL',
+  'REFUSAL',
+  'USE',
+  'REVOKE',
+  'EXPIRY',
+  'PIN',
+  'UNPIN',
+  'DENY',
+  'UNDENY',
+  'ACT',
+  'HEAD',
+  'STANDING',
+  'START',
+  'STOP',
+  'GAP',
+];
+const AuditRecord: Shape = [
+  one('at', Time),
+  choice('kind', 'KIND', recorded),
+  text('what'),
+  text('subject'),
+  text('client'),
+  text('reporter'),
+  one('firstAt', Time),
+  one('expiresAt', Time),
+  int64('count'),
+  text('user'),
+  text('author'),
+  text('reason'),
+  text('outcome'),
+  choice('privacy', 'PRIVACY', ['TRUNCATED', 'HASHED']),
+];
+const verdict = choice('verdict', 'VERDICT', ['PERMITTED', 'NOT', 'UNKNOWN']);
 const ReportCount: Shape = [text('reporter'), text('outcome'), int64('count')];
 
 /** The calls' messages. */
@@ -78,7 +113,7 @@ export const shapes = {
   ExplainRequest: [text('address')],
   ExplainResponse: [
     text('address'),
-    choice('verdict', 'VERDICT', ['PERMITTED', 'NOT', 'UNKNOWN']),
+    verdict,
     choice('rule', 'RULE', rules),
     text('words'),
     one('row', Row),
@@ -104,6 +139,19 @@ export const shapes = {
   DenyResponse: row,
   UndenyRequest: removal,
   UndenyResponse: removed,
+  HistoryRequest: [text('address'), one('at', Time)],
+  HistoryResponse: [
+    text('address'),
+    one('at', Time),
+    verdict,
+    text('words'),
+    many('records', AuditRecord),
+    int64('uses'),
+    text('onlyTo'),
+    many('gaps', AuditRecord),
+  ],
+  ForgetRequest: [text('address'), text('reason')],
+  ForgetResponse: [int64('grants'), int64('records')],
   StatsRequest: [],
   StatsResponse: [many('stats', Stat), many('reports', ReportCount)],
   ReloadRequest: [],

@@ -26,6 +26,8 @@ import { type Facts, words } from './words.js';
 
 /** Files of so many days after the time are read: clocks may have been set, and tallies are written late. */
 const DAYS_AFTER = 1;
+/** More records than these say nothing new to whoever asks. */
+export const MAX_TOLD = 20;
 
 export interface Answer {
   readonly verdict: 'permitted' | 'not' | 'unknown';

@@ -63,6 +63,11 @@ export class Standing {
     return this.#entries.size;
   }
 
+  /** How many of them are of this kind. */
+  count(kind: EntryKind): number {
+    return { grant: this.#grants, pin: this.#pins, deny: this.#denies }[kind].size;
+  }
+
   /** Whether nothing but leases decides: nothing is always, pinned, granted or denied. */
   get isBlank(): boolean {
     return this.#always.size + this.#entries.size === 0;

@@ -5,8 +5,8 @@ import type { Stat__Output } from '../admin/gen/dracd/admin/v1/Stat.js';
 import { printable } from '../runtime/printable.js';
 import { coloured, heading, json, type Output, rowLine, rowObject, timeText } from './output.js';
 
-/** 0: done; 1: the answer is no. */
-export type Status = 0 | 1;
+/** 0: done; 1: the answer is no; 2: there is none. */
+export type Status = 0 | 1 | 2;
 
 export interface Job {
   readonly client: AdminClient;

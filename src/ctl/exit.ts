@@ -23,8 +23,8 @@ type Exit = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_TEXT = `
 Exit status:
    0  done; also when the reader of the output has seen enough, and when watch or top was told to end
-   1  the answer is no: explain: may not relay; revoke, unpin, undeny: there was none
-   2  dracd could not do it
+   1  the answer is no: explain: may not relay; history: could not; revoke, unpin, undeny, forget: there was none
+   2  dracd could not do it; history: it cannot be told
   64  the command line or a field is wrong
   65  import: a line of the file is wrong (without --partial nothing was done)
   66  import: the file cannot be read
@@ -56,6 +56,7 @@ const FIELDS: Readonly<Record<string, string | undefined>> = {
   user: '--user',
   reason: '--reason',
   lifetime: '--for',
+  at: '--at',
   ends_before: '--ends-within',
   page_size: '--limit',
 };

@@ -1,6 +1,7 @@
 /** values - what options on the command line may be, and what is said when they are not */
 import { InvalidArgumentError } from 'commander';
 import type { Position__Output } from '../admin/gen/dracd/admin/v1/Position.js';
+import { readTimeText, TIME_HINT } from '../runtime/time-text.js';
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -9,6 +10,13 @@ export function duration(text: string): number {
   const [, count, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined && Number(count) > 0) return Number(count) * (UNIT_MS[unit] ?? NaN);
   throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 12h or 7d.');
+}
+
+/** A time, epoch milliseconds. */
+export function time(text: string): number {
+  const ms = readTimeText(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(TIME_HINT);
 }
 
 /** A reader of whole numbers from 1 to a limit. */

@@ -2,7 +2,8 @@
  * health - whether the process lives, and whether it does its work
  *
  *   GET /livez   200 as long as the event loop turns
- *   GET /readyz  200 when reports are taken and every map and look-up says what the ledger says; else 503
+ *   GET /readyz  200 when reports are taken and every map and look-up says what the ledger says; else 503. What is no reason
+ *                for that, and yet wants to be mended, is told with 200 as well
  *
  * Both answer JSON: {"status": "ok" | "degraded", "reasons": [...]}, each reason {"part", "reason", "cure"} in words. A
  * degraded daemon refuses and puts off; it never permits what it is not sure of.
@@ -24,6 +25,13 @@ function ofExport({ path, degraded, behindMs }: ExportSample): Reason[] {
   if (degraded !== undefined) return [{ part, reason: degraded, cure }];
   if (behindMs <= MAX_BEHIND_MS) return [];
   return [{ part, reason: `has not been published for ${Math.round(behindMs / 1000)} s`, cure }];
+}
+
+/** In words, what wants to be mended though mail goes on as it should. */
+export function warningsOf({ audit: { degraded } }: Sample): Reason[] {
+  if (degraded === undefined) return [];
+  const cure = 'make room on the disk of audit.file, or mend it; dracd goes on by itself';
+  return [{ part: 'audit', reason: degraded, cure }];
 }
 
 /** In words, what does not work at present. */

@@ -175,6 +175,21 @@ export const rows = {
     type: 'gauge',
     values: (_, { grants }) => one(grants.max),
   },
+  dracd_entries: {
+    help: "Operators' entries, by kind: grant, pin, deny.",
+    type: 'gauge',
+    values: (_, { entries }) => Object.entries(entries).map(([kind, value]) => ({ labels: { kind }, value })),
+  },
+  dracd_audit_degraded: {
+    help: '1 while records of the audit cannot be written.',
+    type: 'gauge',
+    values: (_, { audit }) => one(flag(audit.degraded !== undefined)),
+  },
+  dracd_audit_lost_total: {
+    help: 'Records of the audit that are lost.',
+    type: 'counter',
+    values: (_, { audit }) => one(audit.lost),
+  },
   dracd_ledger_full: {
     help: '1 while new clients are refused because grants.max is reached.',
     type: 'gauge',

@@ -8,7 +8,7 @@
  * Addresses are shown in recent changes alone, and only when the listener was told to.
  */
 import { hostname } from 'node:os';
-import { reasonsOf } from './health.js';
+import { reasonsOf, warningsOf } from './health.js';
 import { type Counts, type History, sum, totals } from './history.js';
 import { Html, markup } from './markup.js';
 import {
@@ -118,15 +118,18 @@ ${CARDS.map(card)}</div>
   }
 
   #status(sample: Sample): Html {
-    const reasons = reasonsOf(sample);
+    const isWell = reasonsOf(sample).length === 0;
+    const reasons = [...reasonsOf(sample), ...warningsOf(sample)];
     const since = `Up for ${duration(this.#options.clock.wall() - sample.startedAt)}, version ${sample.version}`;
-    if (reasons.length === 0)
-      return markup`<p class="state good"><span class="dot"></span>Working</p><p class="since">${since}</p>`;
+    const state = isWell
+      ? markup`<p class="state good"><span class="dot"></span>Working</p><p class="since">${since}</p>`
+      : markup`<p class="state bad"><span class="dot"></span>Degraded</p><p class="since">${since}</p>`;
+    if (reasons.length === 0) return state;
     const items = reasons.map(
       ({ part, reason, cure }) =>
         markup`<li><strong>${part}</strong> ${reason}<br><span class="cure">Cure: ${cure}.</span></li>`,
     );
-    return markup`<p class="state bad"><span class="dot"></span>Degraded</p><p class="since">${since}</p><ul class="reasons">${items}</ul>`;
+    return markup`${state}<ul class="reasons">${items}</ul>`;
   }
 
   #numbers({ grants }: Sample): Html {

@@ -9,7 +9,7 @@
  */
 import type { Clock } from '../runtime/clock.js';
 import { assets } from './assets.js';
-import { reasonsOf } from './health.js';
+import { reasonsOf, warningsOf } from './health.js';
 import { History } from './history.js';
 import type { Handler } from './listener.js';
 import { Metrics } from './metrics.js';
@@ -73,8 +73,10 @@ export function routes({ source, showAddresses, clock }: RoutesOptions): Routes 
     },
     '/livez': json(200, { status: 'ok', reasons: [] }),
     '/readyz': (request, response) => {
-      const reasons = reasonsOf(source.sample());
-      const ready = reasons.length === 0;
+      const sample = source.sample();
+      const against = reasonsOf(sample);
+      const ready = against.length === 0;
+      const reasons = [...against, ...warningsOf(sample)];
       return json(ready ? 200 : 503, { status: ready ? 'ok' : 'degraded', reasons })(request, response);
     },
   };

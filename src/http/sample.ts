@@ -26,6 +26,14 @@ export interface Sample {
   /** Wall clock, epoch milliseconds. */
   readonly startedAt: number;
   readonly grants: { readonly live: number; readonly max: number; readonly full: boolean };
+  /** How many entries operators have made, by kind. */
+  readonly entries: Readonly<Record<'grant' | 'pin' | 'deny', number>>;
+  readonly audit: {
+    /** In words, why records are not written at present. */
+    readonly degraded: string | undefined;
+    /** Records since the start that are lost. */
+    readonly lost: number;
+  };
   readonly journal: {
     readonly degraded: string | undefined;
     /** Of the segment in use. */

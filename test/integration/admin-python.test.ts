@@ -42,6 +42,8 @@ test('over the unix socket: acts, looks, watches, and reads what was wrong', asy
     { call: 'Watch', request: { after: { epoch: EPOCH, number: '0' } }, messages: 2 },
     { call: 'Deny', request: { subject: '192.0.2.7/8', reason: '', lifetime: '-5s' } },
     { call: 'Stats', request: {} },
+    { call: 'History', request: { address: subject, at: '2000-01-01T00:00:00Z' } },
+    { call: 'Forget', request: { address: subject, reason: 'request 12' } },
   ]);
   const row = { kind: 'KIND_PIN', subject, reason: 'öffice', author: 'local' };
   const position = { epoch: EPOCH, number: '1' };
@@ -57,6 +59,8 @@ test('over the unix socket: acts, looks, watches, and reads what was wrong', asy
     { changes: [{ number: '1', kind: 'KIND_PINNED', row }], position },
     { code: 'INVALID_ARGUMENT', reason: 'BAD_FIELD', fields: ['subject', 'lifetime', 'reason'] },
     { stats: [{ name: 'grants', number: 1 }, { text: 'well' }, { flag: false }] },
+    { verdict: 'VERDICT_UNKNOWN', at: '2000-01-01T00:00:00Z', gaps: [{ kind: 'KIND_GAP', count: '5' }] },
+    {},
   ]);
 });
 

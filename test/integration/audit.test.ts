@@ -18,6 +18,7 @@ import path from 'node:path';
 import type { Answer } from '../../src/audit/who.js';
 import { type AuditRecord, LineMaker, recordIn } from '../../src/audit/record.js';
 import { Asker } from '../support/asker.js';
+import { ask as askHttp } from '../support/http.js';
 import { Operated } from '../support/operated.js';
 import { blocks, withNames } from '../support/page.js';
 import { MAIN, mustRun, newDirectory, run, until } from '../support/processes.js';
@@ -106,7 +107,7 @@ async function report(daemon: Operated, ...clients: string[]): Promise<(number |
 }
 
 const ask = async (daemon: Operated, client: string, at: number): Promise<Answer> =>
-  (await daemon.call('who', client, at)) as Answer;
+  (await daemon.call('history', client, at)) as Answer;
 
 test('each kind of thing has its record, on whose word, and questions are answered by them', async () => {
   const site = new Site();
@@ -373,7 +374,8 @@ test('a full disk: grants go on, the log says it once, the state is shown, and a
     },
   );
   mounts.push(disk);
-  const site = new Site({ file: path.join(disk, 'audit.jsonl') });
+  const http = '[http]\nlisten = "127.0.0.1:0"';
+  const site = new Site({ file: path.join(disk, 'audit.jsonl'), more: http });
   const daemon = await site.start();
   await site.recorded({ kind: 'start' });
   const { bavail, bsize } = statfsSync(disk);
@@ -386,6 +388,12 @@ test('a full disk: grants go on, the log says it once, the state is shown, and a
   const degraded = async (): Promise<unknown> =>
     ((await daemon.call('stats')) as { auditDegraded: string }).auditDegraded;
   await until('it shows', PATIENCE_MS, async () => String(await degraded()).includes('no space left'));
+  const ready = await askHttp(
+    Number(daemon.logs.find(({ event }) => event === 'http: listening')?.['port']),
+    '/readyz',
+  );
+  expect(ready.status).toBe(200);
+  expect(JSON.parse(ready.body)).toMatchObject({ status: 'ok', reasons: [{ part: 'audit' }] });
   rmSync(path.join(disk, 'filler'));
   await until('it is over', PATIENCE_MS, async () => (await degraded()) === '');
   for (const client of clients.slice(-3)) await site.recorded({ kind: 'grant', subject: client });

@@ -39,8 +39,6 @@ const calls = {
   },
   position: () => operations.position,
   epoch: () => operations.epoch,
-  who: (address, at) => daemon.audit.who(address, at),
-  forget: (client, by) => daemon.forget(client, by),
 };
 
 async function answer({ id, call, args }) {

@@ -11,6 +11,8 @@ import type {
   Change,
   ChangeKind,
   Explanation,
+  Forgotten,
+  History,
   Operations,
   ReportCount,
   Row,
@@ -21,6 +23,8 @@ import type {
 const HISTORY = 1_000_000;
 export const EPOCH = 'a-run';
 export const NOW = 1_790_000_000_000;
+/** What was before, no record tells of. */
+export const FIRST_RECORD = Date.UTC(2001, 0, 1);
 export const REPORTER = parseAddress('192.0.2.25') as ClientAddress;
 
 export interface Noted {
@@ -117,6 +121,45 @@ export class MemoryOperations implements Operations {
       return { verdict: 'not', rule: 'none', words: `Nobody has said anything of ${client}.` };
     const verdict = row.kind === 'deny' ? 'not' : 'permitted';
     return { verdict, rule: row.kind, words: `${client}: ${row.reason ?? 'a lease'}`, row };
+  }
+
+  /** Answers of histories that are held back; call them to go on. */
+  readonly held: (() => void)[] = [];
+  /** Holds histories back. */
+  holds = false;
+
+  async history(client: ClientAddress, at: number): Promise<History> {
+    const { fault } = this;
+    this.fault = undefined;
+    if (this.holds) await new Promise<void>((resolve) => this.held.push(resolve));
+    if (fault !== undefined) throw fault;
+    const subject = client;
+    const none = { records: [], uses: 0, gaps: [] };
+    if (at < FIRST_RECORD) {
+      const gaps = [{ at, kind: 'gap', from: at - 1, count: 5, reason: 'no room' } as const];
+      return { ...none, verdict: 'unknown', words: `It cannot be told of ${client}.`, gaps };
+    }
+    const row = this.entries.get(`grant ${client}`);
+    if (row === undefined) return { ...none, verdict: 'not', words: `${client} could not relay.` };
+    const { author, expiresAt: until, reason, user } = row;
+    return {
+      verdict: 'permitted',
+      words: `${client} could relay: ${reason ?? ''}`,
+      onlyTo: '192.0.2.0/24',
+      records: [
+        { at: NOW, kind: 'grant', subject, author, reason, user, until },
+        { at: NOW + 2, kind: 'use', subject, from: NOW + 1, count: 3, privacy: 'hashed' },
+      ],
+      uses: 3,
+      gaps: [],
+    };
+  }
+
+  forget(client: ClientAddress, by: { author: string; reason: string }): Promise<Forgotten> {
+    return this.#done('forget', { client, ...by }, () => {
+      const was = this.entries.delete(`grant ${client}`);
+      return { grants: was ? 1 : 0, records: was ? 7 : 0 };
+    });
   }
 
   *rows(): Iterable<Row | undefined> {

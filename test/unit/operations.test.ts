@@ -5,8 +5,10 @@ import { Fault } from '../../src/core/fault.js';
 import type { ClientAddress } from '../../src/core/address.js';
 import type { Subject } from '../../src/core/subject.js';
 import { EntryBook } from '../../src/entry-book.js';
+import type { Act, Answer } from '../../src/audit/audit.js';
+import { MAX_TOLD } from '../../src/audit/who.js';
 import { spoken } from '../../src/explain.js';
-import { type AdministrativeAct, LedgerOperations } from '../../src/operations.js';
+import { LedgerOperations } from '../../src/operations.js';
 import type { OperatorEntry } from '../../src/core/operator-entry.js';
 import { at, LIFETIME, POP, World } from './core/world.js';
 
@@ -16,7 +18,9 @@ const wish = (text: string, more: object = {}) => ({ subject: subject(text), ...
 
 /** Operations over a world whose disk and maps answer at once. */
 function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['198.18.0.0/24'] })) {
-  const acts: AdministrativeAct[] = [];
+  const acts: Act[] = [];
+  const asked: (string | number)[] = [];
+  const past: { answer?: Answer } = {};
   const saved: OperatorEntry[][] = [];
   const clock = {
     wall: () => world.w,
@@ -41,7 +45,17 @@ function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['
     never: world.never,
     book,
     changes: new Changes({ clock, epoch: 'e' }),
-    audit: { act: (act) => void acts.push(act) },
+    audit: {
+      act: (act) => void acts.push(act),
+      forget: (client) => {
+        asked.push('forget', client, world.ledger.size);
+        return Promise.resolve(7);
+      },
+      who: (client, when) => {
+        asked.push('who', client, when);
+        return Promise.resolve(past.answer);
+      },
+    },
     clock,
     lifetimeMs: LIFETIME,
     unsaid: (one) => (one === '192.0.2.64/27' ? 'no words' : undefined),
@@ -66,7 +80,7 @@ function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['
   }
   const rows = (filter: Parameters<typeof operations.rows>[0] = {}) =>
     [...operations.rows(filter)].filter((row) => row !== undefined);
-  return { acts, done, faults, operations, rows, saved, world };
+  return { acts, asked, done, faults, operations, past, rows, saved, world };
 }
 
 test("a deny ends operators' grants of which all is denied, for good; others keep what is not", async () => {
@@ -108,6 +122,37 @@ test('each act is told to the audit with its author, what became of it, and how 
     ['pin', '127.0.0.1', 'ann', 'abuse', expect.stringContaining('no client can have'), undefined],
     ['reload', undefined, 'ann', undefined, 'a mistake', undefined],
   ]);
+});
+
+test('forget: leases and grants first, then the records; no act of it names the address', async () => {
+  const { acts, asked, done, operations, rows, world } = office();
+  world.add('192.0.2.7');
+  world.add('192.0.2.8');
+  await done(operations.authorize({ ...wish('192.0.2.7'), lifetimeMs: 5_000 }));
+  await done(operations.pin(wish('192.0.2.7')));
+  const before = acts.length;
+  expect(await done(operations.forget(at('192.0.2.7'), by))).toEqual({ grants: 2, records: 7 });
+  expect(asked).toEqual(['forget', '192.0.2.7', 1]);
+  expect(rows().map(({ kind, subject: one }) => `${kind} ${one}`)).toEqual([
+    'pin 192.0.2.7',
+    'grant 192.0.2.8',
+  ]);
+  expect(acts.slice(before)).toEqual([{ what: 'forget', ...by, at: world.w, outcome: 'done', count: 7 }]);
+});
+
+test('history: what the audit answers, no more records than say something; without files that there are none', async () => {
+  const { asked, operations, past } = office();
+  await expect(operations.history(at('192.0.2.7'), 5)).rejects.toMatchObject({
+    code: 'CONFIG',
+    message: expect.stringContaining('audit.file is not set') as string,
+  });
+  const record = { at: 4, kind: 'grant', subject: '192.0.2.7' } as const;
+  const records = Array.from({ length: 1_000 }, (_, from) => ({ ...record, from }));
+  const answer = { verdict: 'permitted', words: 'it could', uses: 3 } as const;
+  past.answer = { ...answer, records, gaps: records };
+  const few = records.slice(0, MAX_TOLD);
+  expect(await operations.history(at('192.0.2.7'), 5)).toEqual({ ...answer, records: few, gaps: few });
+  expect(asked.slice(3)).toEqual(['who', '192.0.2.7', 5]);
 });
 
 test('what cannot be stored changes nothing; what a map cannot show stands, and both are said', async () => {

@@ -2,6 +2,7 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { AdminClient as _dracd_admin_v1_AdminClient, AdminDefinition as _dracd_admin_v1_AdminDefinition } from './dracd/admin/v1/Admin.js';
+import type { AuditRecord as _dracd_admin_v1_AuditRecord, AuditRecord__Output as _dracd_admin_v1_AuditRecord__Output } from './dracd/admin/v1/AuditRecord.js';
 import type { AuthorizeRequest as _dracd_admin_v1_AuthorizeRequest, AuthorizeRequest__Output as _dracd_admin_v1_AuthorizeRequest__Output } from './dracd/admin/v1/AuthorizeRequest.js';
 import type { AuthorizeResponse as _dracd_admin_v1_AuthorizeResponse, AuthorizeResponse__Output as _dracd_admin_v1_AuthorizeResponse__Output } from './dracd/admin/v1/AuthorizeResponse.js';
 import type { Change as _dracd_admin_v1_Change, Change__Output as _dracd_admin_v1_Change__Output } from './dracd/admin/v1/Change.js';
@@ -9,6 +10,10 @@ import type { DenyRequest as _dracd_admin_v1_DenyRequest, DenyRequest__Output as
 import type { DenyResponse as _dracd_admin_v1_DenyResponse, DenyResponse__Output as _dracd_admin_v1_DenyResponse__Output } from './dracd/admin/v1/DenyResponse.js';
 import type { ExplainRequest as _dracd_admin_v1_ExplainRequest, ExplainRequest__Output as _dracd_admin_v1_ExplainRequest__Output } from './dracd/admin/v1/ExplainRequest.js';
 import type { ExplainResponse as _dracd_admin_v1_ExplainResponse, ExplainResponse__Output as _dracd_admin_v1_ExplainResponse__Output } from './dracd/admin/v1/ExplainResponse.js';
+import type { ForgetRequest as _dracd_admin_v1_ForgetRequest, ForgetRequest__Output as _dracd_admin_v1_ForgetRequest__Output } from './dracd/admin/v1/ForgetRequest.js';
+import type { ForgetResponse as _dracd_admin_v1_ForgetResponse, ForgetResponse__Output as _dracd_admin_v1_ForgetResponse__Output } from './dracd/admin/v1/ForgetResponse.js';
+import type { HistoryRequest as _dracd_admin_v1_HistoryRequest, HistoryRequest__Output as _dracd_admin_v1_HistoryRequest__Output } from './dracd/admin/v1/HistoryRequest.js';
+import type { HistoryResponse as _dracd_admin_v1_HistoryResponse, HistoryResponse__Output as _dracd_admin_v1_HistoryResponse__Output } from './dracd/admin/v1/HistoryResponse.js';
 import type { ListRequest as _dracd_admin_v1_ListRequest, ListRequest__Output as _dracd_admin_v1_ListRequest__Output } from './dracd/admin/v1/ListRequest.js';
 import type { ListResponse as _dracd_admin_v1_ListResponse, ListResponse__Output as _dracd_admin_v1_ListResponse__Output } from './dracd/admin/v1/ListResponse.js';
 import type { PinRequest as _dracd_admin_v1_PinRequest, PinRequest__Output as _dracd_admin_v1_PinRequest__Output } from './dracd/admin/v1/PinRequest.js';
@@ -51,6 +56,7 @@ export interface ProtoGrpcType {
     admin: {
       v1: {
         Admin: SubtypeConstructor<typeof grpc.Client, _dracd_admin_v1_AdminClient> & { service: _dracd_admin_v1_AdminDefinition }
+        AuditRecord: MessageTypeDefinition<_dracd_admin_v1_AuditRecord, _dracd_admin_v1_AuditRecord__Output>
         AuthorizeRequest: MessageTypeDefinition<_dracd_admin_v1_AuthorizeRequest, _dracd_admin_v1_AuthorizeRequest__Output>
         AuthorizeResponse: MessageTypeDefinition<_dracd_admin_v1_AuthorizeResponse, _dracd_admin_v1_AuthorizeResponse__Output>
         Change: MessageTypeDefinition<_dracd_admin_v1_Change, _dracd_admin_v1_Change__Output>
@@ -58,6 +64,10 @@ export interface ProtoGrpcType {
         DenyResponse: MessageTypeDefinition<_dracd_admin_v1_DenyResponse, _dracd_admin_v1_DenyResponse__Output>
         ExplainRequest: MessageTypeDefinition<_dracd_admin_v1_ExplainRequest, _dracd_admin_v1_ExplainRequest__Output>
         ExplainResponse: MessageTypeDefinition<_dracd_admin_v1_ExplainResponse, _dracd_admin_v1_ExplainResponse__Output>
+        ForgetRequest: MessageTypeDefinition<_dracd_admin_v1_ForgetRequest, _dracd_admin_v1_ForgetRequest__Output>
+        ForgetResponse: MessageTypeDefinition<_dracd_admin_v1_ForgetResponse, _dracd_admin_v1_ForgetResponse__Output>
+        HistoryRequest: MessageTypeDefinition<_dracd_admin_v1_HistoryRequest, _dracd_admin_v1_HistoryRequest__Output>
+        HistoryResponse: MessageTypeDefinition<_dracd_admin_v1_HistoryResponse, _dracd_admin_v1_HistoryResponse__Output>
         Kind: EnumTypeDefinition
         ListRequest: MessageTypeDefinition<_dracd_admin_v1_ListRequest, _dracd_admin_v1_ListRequest__Output>
         ListResponse: MessageTypeDefinition<_dracd_admin_v1_ListResponse, _dracd_admin_v1_ListResponse__Output>

@@ -43,7 +43,7 @@ test('every call and field says what it is', () => {
 
 test('the calls', () => {
   expect(Object.keys(api.Admin.service).sort()).toEqual([
-    ...['Authorize', 'Deny', 'Explain', 'List', 'Pin', 'Reload', 'Revoke', 'Rotate'],
+    ...['Authorize', 'Deny', 'Explain', 'Forget', 'History', 'List', 'Pin', 'Reload', 'Revoke', 'Rotate'],
     ...['Shutdown', 'Stats', 'Undeny', 'Unpin', 'Watch'],
   ]);
 });

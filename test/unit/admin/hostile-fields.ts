@@ -1,6 +1,7 @@
 /** hostile-fields - requests with wrong fields, and which */
 export interface Case {
-  readonly call: 'authorize' | 'pin' | 'deny' | 'unpin' | 'revoke' | 'explain' | 'list';
+  readonly call:
+    'authorize' | 'pin' | 'deny' | 'unpin' | 'revoke' | 'explain' | 'history' | 'forget' | 'list';
   readonly request: Readonly<Record<string, never>>;
   readonly wrong: readonly string[];
 }
@@ -79,6 +80,15 @@ const good = { subject: SUBJECT, reason: 'x' };
 export const fields: readonly Case[] = [
   ...noAddresses.map((address) => make('explain', { address }, 'address')),
   make('explain', { address: '192.0.2.0/24' }, 'address'),
+  ...noAddresses.map((address) => make('history', { address }, 'address')),
+  make('history', { address: SUBJECT, at: { seconds: 1e14, nanos: 0 } }, 'at'),
+  make('history', { address: '192.0.2.0/24', at: { seconds: 0, nanos: -1 } }, 'address', 'at'),
+  make('forget', { address: '192.0.2.0/24', reason: '' }, 'address', 'reason'),
+  ...['at the wish of 192.0.2.7', '(192.0.2.7)'].map((reason) =>
+    make('forget', { address: SUBJECT, reason }, 'reason'),
+  ),
+  make('forget', { address: '2001:DB8:0:0::7', reason: 'of 2001:db8:0:0::7' }, 'reason'),
+  make('forget', { address: '2001:DB8:0:0::7', reason: 'of 2001:db8::7' }, 'reason'),
   ...[...noAddresses, ...noNetworks].map((subject) => make('pin', { ...good, subject }, 'subject')),
   ...noNetworks.map((within) => make('list', { within }, 'within')),
   make('authorize', { ...good, subject: '0.0.0.0/0' }, 'subject'),

@@ -17,6 +17,8 @@ test.each(cases)('$call $request', async ({ call, request, wrong }) => {
     unpin: () => admin.unpin(request),
     revoke: () => admin.revoke(request),
     explain: () => admin.explain(request),
+    history: () => admin.history(request),
+    forget: () => admin.forget(request),
     list: () => admin.list(request).next(),
   };
   const { status, reason, fields, message } = await refusal(calls[call]());

@@ -1,8 +1,9 @@
 /** server - every call through a unix socket: what is done, on whose word, and what is refused in which words */
 import { existsSync, lstatSync } from 'node:fs';
 import { connect } from 'node:net';
+import { MAX_HISTORIES } from '../../../src/admin/service.js';
 import { Fault } from '../../../src/core/fault.js';
-import { diskFault, EPOCH, NOW, REPORTER } from '../../support/operations.js';
+import { diskFault, EPOCH, FIRST_RECORD, NOW, REPORTER } from '../../support/operations.js';
 import { until } from '../../support/processes.js';
 import { closeAll, LIFETIME_MS, open, refusal } from './doors.js';
 
@@ -93,6 +94,67 @@ describe('what an operator does', () => {
     expect(await admin.explain({ address: '192.0.2.8' })).toMatchObject({ rule: 'RULE_NONE', row: null });
   });
 
+  test('history: the verdict at a time, with every field of the records behind it', async () => {
+    const { client } = await open();
+    const admin = client();
+    await admin.authorize({ subject: '192.0.2.7', reason: 'x', user: 'ann', lifetime: { seconds: 60 } });
+    const nothing = { what: '', client: '', reporter: '', outcome: '', firstAt: null, expiresAt: null };
+    const nobody = { ...nothing, user: '', author: '', reason: '', privacy: 'PRIVACY_UNSPECIFIED' };
+    const subject = '192.0.2.7';
+    expect(await admin.history({ address: '::ffff:192.0.2.7', at: seconds(NOW) })).toEqual({
+      address: subject,
+      at: seconds(NOW),
+      verdict: 'VERDICT_PERMITTED',
+      words: '192.0.2.7 could relay: x',
+      records: [
+        {
+          ...nobody,
+          at: seconds(NOW),
+          kind: 'KIND_GRANT',
+          subject,
+          expiresAt: seconds(NOW + 60_000),
+          count: 0,
+          user: 'ann',
+          author: 'local',
+          reason: 'x',
+        },
+        {
+          ...nobody,
+          at: { seconds: NOW / 1_000, nanos: 2_000_000 },
+          kind: 'KIND_USE',
+          subject,
+          firstAt: { seconds: NOW / 1_000, nanos: 1_000_000 },
+          count: 3,
+          privacy: 'PRIVACY_HASHED',
+        },
+      ],
+      uses: 3,
+      onlyTo: '192.0.2.0/24',
+      gaps: [],
+    });
+    expect(await admin.history({ address: subject, at: seconds(FIRST_RECORD - 1_000) })).toMatchObject({
+      verdict: 'VERDICT_UNKNOWN',
+      records: [],
+      onlyTo: '',
+      gaps: [{ kind: 'KIND_GAP', count: 5, reason: 'no room' }],
+    });
+    const before = Date.now();
+    const now = await admin.history({ address: '192.0.2.8' });
+    expect(now.verdict).toBe('VERDICT_NOT');
+    expect(now.at?.seconds).toBeGreaterThanOrEqual(Math.floor(before / 1_000));
+  });
+
+  test('forget: what there was, and a reason that is kept', async () => {
+    const { client, operations } = await open();
+    const admin = client();
+    await admin.authorize({ subject: '192.0.2.7', reason: 'x' });
+    const wanted = { address: '192.0.2.7', reason: 'request 12' };
+    expect(await admin.forget(wanted)).toEqual({ grants: 1, records: 7 });
+    expect(await admin.forget(wanted)).toEqual({ grants: 0, records: 0 });
+    const noted = { call: 'forget', client: '192.0.2.7', author: 'local', reason: 'request 12' };
+    expect(operations.calls.slice(1)).toEqual([noted, noted]);
+  });
+
   test('stats, reload, rotate, shutdown', async () => {
     const { client, operations } = await open();
     const admin = client();
@@ -121,6 +183,28 @@ describe('what cannot be done', () => {
       cure: 'try again in a moment',
     });
     expect(said.filter(({ level }) => level === 'error')).toHaveLength(1);
+  });
+
+  test('more questions about the past than are answered at once; when one is, there is room again', async () => {
+    const { client, operations } = await open();
+    operations.holds = true;
+    const ask = () => client().history({ address: '192.0.2.7' });
+    const asked = Array.from({ length: MAX_HISTORIES }, ask);
+    await until('they are being answered', 20_000, () => operations.held.length === MAX_HISTORIES);
+    expect(await refusal(ask())).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY' });
+    operations.held[0]?.();
+    await Promise.any(asked);
+    const one = ask();
+    await until('it is being answered', 20_000, () => operations.held.length > MAX_HISTORIES);
+    for (const goOn of operations.held) goOn();
+    await Promise.all([...asked, one]);
+    // Those that fail make room as well.
+    operations.holds = false;
+    for (let i = 0; i <= MAX_HISTORIES; i += 1) {
+      operations.fault = new Fault('STORE', 'the audit cannot be read: EIO');
+      expect(await refusal(ask())).toMatchObject({ status: 'UNAVAILABLE', reason: 'STORE' });
+    }
+    expect((await ask()).verdict).toBe('VERDICT_NOT');
   });
 
   test('a wrong configuration: a failed precondition', async () => {

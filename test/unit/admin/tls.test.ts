@@ -53,6 +53,7 @@ const views: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   Explain: (admin) => admin.explain({ address: subject }),
   List: (admin) => admin.list({}).next(),
   Watch: (admin) => admin.watch({}).next(),
+  History: (admin) => admin.history({ address: subject }),
   Stats: (admin) => admin.stats(),
 };
 const acts: Record<string, (admin: AdminClient) => Promise<unknown>> = {
@@ -62,6 +63,7 @@ const acts: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   Unpin: (admin) => admin.unpin({ subject, reason }),
   Deny: (admin) => admin.deny({ subject, reason }),
   Undeny: (admin) => admin.undeny({ subject, reason }),
+  Forget: (admin) => admin.forget({ address: subject, reason }),
   Reload: (admin) => admin.reload(),
   Rotate: (admin) => admin.rotate(),
   Shutdown: (admin) => admin.shutdown(),

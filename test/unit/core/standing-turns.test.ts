@@ -23,6 +23,17 @@ function shown(standing: Standing): Map<Subject, number> {
   return all;
 }
 
+test('how many there are of each kind', () => {
+  const standing = new Standing([net('10.0.0.0/8')], [net('10.1.0.0/16')]);
+  const count = (): number[] => (['grant', 'pin', 'deny'] as const).map((kind) => standing.count(kind));
+  for (const kind of ['grant', 'pin', 'pin', 'deny'] as const) standing.set(entry(kind, '192.0.2.7'));
+  standing.set(entry('pin', '192.0.2.0/24'));
+  standing.set(entry('pin', '2001:db8::7'));
+  expect(count()).toEqual([1, 3, 1]);
+  standing.delete('pin', '2001:db8::7' as Subject);
+  expect(count()).toEqual([1, 2, 1]);
+});
+
 test('a deny in a large network changes its surroundings alone', () => {
   const standing = new Standing([net('10.0.0.0/8')], []);
   standing.set(entry('deny', '10.200.0.0/24'));

@@ -1,4 +1,4 @@
-import { reasonsOf } from '../../../src/http/health.js';
+import { reasonsOf, warningsOf } from '../../../src/http/health.js';
 import type { Sample } from '../../../src/http/sample.js';
 import { QUIET } from './sources.js';
 
@@ -65,6 +65,13 @@ test('a map that follows within its interval is no reason', () => {
       exports: [{ path: '/m', format: 'cdb', ageMs: 0, behindMs: 90_000, degraded: undefined }],
     }),
   ).toEqual([]);
+});
+
+test('records that cannot be written are a warning, and no reason', () => {
+  const now = { ...QUIET, audit: { degraded: 'no space left', lost: 3 } };
+  expect(reasonsOf(now)).toEqual([]);
+  expect(warningsOf(now)).toMatchObject([{ part: 'audit', reason: 'no space left' }]);
+  expect(warningsOf(QUIET)).toEqual([]);
 });
 
 test('several at once are all told', () => {

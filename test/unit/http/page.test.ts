@@ -28,6 +28,17 @@ test('what is degraded stands first, with its cure', () => {
   expect(status).toContain('Cure: restart rpcbind without -r.');
 });
 
+test('a warning is told, with its cure, of a daemon that works', () => {
+  const source = new HandSource();
+  source.now = { ...QUIET, audit: { degraded: 'no space left', lost: 0 } };
+  const { status = '' } = pageOf(source).page.sections();
+  expect(status).toContain('Working');
+  expect(status).not.toContain('Degraded');
+  expect(status).toContain('Cure: make room on the disk of audit.file');
+  source.now = { ...source.now, forwarded: true };
+  expect(pageOf(source).page.sections()['status']).toMatch(/Degraded.*rpcbind.*audit/s);
+});
+
 test('no script, style or handler stands in it, and nothing is fetched from elsewhere', () => {
   const text = pageOf(new HandSource()).page.text();
   expect(text).not.toMatch(/<style|style=|<script(?! src="\/)|\son\w+=|javascript:/i);

@@ -9,6 +9,8 @@ export const QUIET: Sample = {
   version: '9.8.7',
   startedAt: 1_780_000_000_000,
   grants: { live: 0, max: 1_000, full: false },
+  entries: { grant: 0, pin: 0, deny: 0 },
+  audit: { degraded: undefined, lost: 0 },
   journal: {
     degraded: undefined,
     bytes: 40,

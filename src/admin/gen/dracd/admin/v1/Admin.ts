@@ -8,6 +8,10 @@ import type { DenyRequest as _dracd_admin_v1_DenyRequest, DenyRequest__Output as
 import type { DenyResponse as _dracd_admin_v1_DenyResponse, DenyResponse__Output as _dracd_admin_v1_DenyResponse__Output } from '../../../dracd/admin/v1/DenyResponse.js';
 import type { ExplainRequest as _dracd_admin_v1_ExplainRequest, ExplainRequest__Output as _dracd_admin_v1_ExplainRequest__Output } from '../../../dracd/admin/v1/ExplainRequest.js';
 import type { ExplainResponse as _dracd_admin_v1_ExplainResponse, ExplainResponse__Output as _dracd_admin_v1_ExplainResponse__Output } from '../../../dracd/admin/v1/ExplainResponse.js';
+import type { ForgetRequest as _dracd_admin_v1_ForgetRequest, ForgetRequest__Output as _dracd_admin_v1_ForgetRequest__Output } from '../../../dracd/admin/v1/ForgetRequest.js';
+import type { ForgetResponse as _dracd_admin_v1_ForgetResponse, ForgetResponse__Output as _dracd_admin_v1_ForgetResponse__Output } from '../../../dracd/admin/v1/ForgetResponse.js';
+import type { HistoryRequest as _dracd_admin_v1_HistoryRequest, HistoryRequest__Output as _dracd_admin_v1_HistoryRequest__Output } from '../../../dracd/admin/v1/HistoryRequest.js';
+import type { HistoryResponse as _dracd_admin_v1_HistoryResponse, HistoryResponse__Output as _dracd_admin_v1_HistoryResponse__Output } from '../../../dracd/admin/v1/HistoryResponse.js';
 import type { ListRequest as _dracd_admin_v1_ListRequest, ListRequest__Output as _dracd_admin_v1_ListRequest__Output } from '../../../dracd/admin/v1/ListRequest.js';
 import type { ListResponse as _dracd_admin_v1_ListResponse, ListResponse__Output as _dracd_admin_v1_ListResponse__Output } from '../../../dracd/admin/v1/ListResponse.js';
 import type { PinRequest as _dracd_admin_v1_PinRequest, PinRequest__Output as _dracd_admin_v1_PinRequest__Output } from '../../../dracd/admin/v1/PinRequest.js';
@@ -56,6 +60,24 @@ export interface AdminClient extends grpc.Client {
   explain(argument: _dracd_admin_v1_ExplainRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_dracd_admin_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
   explain(argument: _dracd_admin_v1_ExplainRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
   explain(argument: _dracd_admin_v1_ExplainRequest, callback: grpc.requestCallback<_dracd_admin_v1_ExplainResponse__Output>): grpc.ClientUnaryCall;
+  
+  Forget(argument: _dracd_admin_v1_ForgetRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  Forget(argument: _dracd_admin_v1_ForgetRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  Forget(argument: _dracd_admin_v1_ForgetRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  Forget(argument: _dracd_admin_v1_ForgetRequest, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  forget(argument: _dracd_admin_v1_ForgetRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  forget(argument: _dracd_admin_v1_ForgetRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  forget(argument: _dracd_admin_v1_ForgetRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  forget(argument: _dracd_admin_v1_ForgetRequest, callback: grpc.requestCallback<_dracd_admin_v1_ForgetResponse__Output>): grpc.ClientUnaryCall;
+  
+  History(argument: _dracd_admin_v1_HistoryRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  History(argument: _dracd_admin_v1_HistoryRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  History(argument: _dracd_admin_v1_HistoryRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  History(argument: _dracd_admin_v1_HistoryRequest, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  history(argument: _dracd_admin_v1_HistoryRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  history(argument: _dracd_admin_v1_HistoryRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  history(argument: _dracd_admin_v1_HistoryRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
+  history(argument: _dracd_admin_v1_HistoryRequest, callback: grpc.requestCallback<_dracd_admin_v1_HistoryResponse__Output>): grpc.ClientUnaryCall;
   
   List(argument: _dracd_admin_v1_ListRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_dracd_admin_v1_ListResponse__Output>;
   List(argument: _dracd_admin_v1_ListRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_dracd_admin_v1_ListResponse__Output>;
@@ -148,6 +170,10 @@ export interface AdminHandlers extends grpc.UntypedServiceImplementation {
   
   Explain: grpc.handleUnaryCall<_dracd_admin_v1_ExplainRequest__Output, _dracd_admin_v1_ExplainResponse>;
   
+  Forget: grpc.handleUnaryCall<_dracd_admin_v1_ForgetRequest__Output, _dracd_admin_v1_ForgetResponse>;
+  
+  History: grpc.handleUnaryCall<_dracd_admin_v1_HistoryRequest__Output, _dracd_admin_v1_HistoryResponse>;
+  
   List: grpc.handleServerStreamingCall<_dracd_admin_v1_ListRequest__Output, _dracd_admin_v1_ListResponse>;
   
   Pin: grpc.handleUnaryCall<_dracd_admin_v1_PinRequest__Output, _dracd_admin_v1_PinResponse>;
@@ -174,6 +200,8 @@ export interface AdminDefinition extends grpc.ServiceDefinition {
   Authorize: MethodDefinition<_dracd_admin_v1_AuthorizeRequest, _dracd_admin_v1_AuthorizeResponse, _dracd_admin_v1_AuthorizeRequest__Output, _dracd_admin_v1_AuthorizeResponse__Output>
   Deny: MethodDefinition<_dracd_admin_v1_DenyRequest, _dracd_admin_v1_DenyResponse, _dracd_admin_v1_DenyRequest__Output, _dracd_admin_v1_DenyResponse__Output>
   Explain: MethodDefinition<_dracd_admin_v1_ExplainRequest, _dracd_admin_v1_ExplainResponse, _dracd_admin_v1_ExplainRequest__Output, _dracd_admin_v1_ExplainResponse__Output>
+  Forget: MethodDefinition<_dracd_admin_v1_ForgetRequest, _dracd_admin_v1_ForgetResponse, _dracd_admin_v1_ForgetRequest__Output, _dracd_admin_v1_ForgetResponse__Output>
+  History: MethodDefinition<_dracd_admin_v1_HistoryRequest, _dracd_admin_v1_HistoryResponse, _dracd_admin_v1_HistoryRequest__Output, _dracd_admin_v1_HistoryResponse__Output>
   List: MethodDefinition<_dracd_admin_v1_ListRequest, _dracd_admin_v1_ListResponse, _dracd_admin_v1_ListRequest__Output, _dracd_admin_v1_ListResponse__Output>
   Pin: MethodDefinition<_dracd_admin_v1_PinRequest, _dracd_admin_v1_PinResponse, _dracd_admin_v1_PinRequest__Output, _dracd_admin_v1_PinResponse__Output>
   Reload: MethodDefinition<_dracd_admin_v1_ReloadRequest, _dracd_admin_v1_ReloadResponse, _dracd_admin_v1_ReloadRequest__Output, _dracd_admin_v1_ReloadResponse__Output>
