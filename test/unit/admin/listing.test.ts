@@ -130,8 +130,8 @@ test('a search that finds nothing in a million rows gives others their turn', as
   setImmediate(count);
   expect(await list(door, { user: 'nobody' })).toEqual([]);
   isOver = true;
-  // A scan in one piece would leave a handful of turns; slices of some milliseconds leave many.
-  expect(turns).toBeGreaterThan(50);
+  // A scan in one piece leaves six turns; slices leave the more, the slower the machine is.
+  expect(turns).toBeGreaterThan(15);
 });
 
 test('what a search passes over without a word is no row, and gives others their turn', async () => {
