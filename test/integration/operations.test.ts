@@ -226,7 +226,7 @@ test('changes are told with who and why, and explain, rows and stats agree', asy
     { kind: 'grant', reporter: '127.0.0.1' },
   ]);
   expect(await daemon.explain('192.0.2.101')).toMatchObject({ verdict: 'permitted', rule: 'grant' });
-  expect(await daemon.call('stats')).toMatchObject({ leases: 1, pins: 1, mapsDegraded: 0, watchers: 1 });
+  expect(await daemon.call('stats')).toMatchObject({ leases: 1, pins: 1, mapsDegraded: 0 });
 });
 
 test('reload tells what has changed and what needs a restart; a mistake changes nothing', async () => {
