@@ -63,9 +63,11 @@ export const allowFiles = [
 
 const text = 'a'.repeat(255);
 const argument = new Uint8Array(2048).fill(7);
+const entry = { program: 1, version: 1, netid: text, address: text, owner: text };
 /** Values of wire/portmap at their limits. */
 export const largest = {
-  Rpcb: { program: 1, version: 1, netid: text, address: text, owner: text },
+  Rpcb: entry,
+  List: [entry, { ...entry, netid: 'udp', address: '::.0.111', owner: '' }],
   ForwardedCall: { program: 1, version: 1, procedure: 1, argument },
   PortResult: { port: 1, result: argument },
   AddressResult: { address: text, result: argument },

@@ -359,6 +359,7 @@ function portmapDecoders(code) {
     'ForwardedCall',
     'PortResult',
     'AddressResult',
+    'List',
     'Done',
     'Port',
     'Address',
