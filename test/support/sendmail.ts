@@ -158,6 +158,7 @@ export class MailHost {
       directory: this.directory,
       journal: '/var/lib/dracd/journal',
       map: '/var/lib/dracd/relay.lmdb',
+      admin: '[admin]\nlisten = ["unix:/run/dracd/admin.sock"]',
       prefix: this.asDracd,
       ...options,
     });
