@@ -58,7 +58,14 @@ test('over the unix socket: acts, looks, watches, and reads what was wrong', asy
     { position: { epoch: EPOCH } },
     { changes: [{ number: '1', kind: 'KIND_PINNED', row }], position },
     { code: 'INVALID_ARGUMENT', reason: 'BAD_FIELD', fields: ['subject', 'lifetime', 'reason'] },
-    { stats: [{ name: 'grants', number: 1 }, { text: 'well' }, { flag: false }] },
+    {
+      stats: [
+        { name: 'grants', number: 1 },
+        { text: 'well' },
+        { flag: false },
+        { name: 'watchers', number: 0 },
+      ],
+    },
     { verdict: 'VERDICT_UNKNOWN', at: '2000-01-01T00:00:00Z', gaps: [{ kind: 'KIND_GAP', count: '5' }] },
     {},
   ]);
@@ -76,7 +83,7 @@ test('over a port with mutual TLS', async () => {
     { call: 'Shutdown', request: {} },
   ];
   expect(await ask(door.place, calls, [authority.cert, ann.key, ann.cert])).toMatchObject([
-    { stats: [{ name: 'grants', number: 0 }, {}, {}] },
+    { stats: [{ name: 'grants', number: 0 }, {}, {}, {}] },
     { code: 'PERMISSION_DENIED', reason: 'NO_ROLE' },
   ]);
   expect(door.operations.calls).toEqual([]);
