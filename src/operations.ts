@@ -23,7 +23,7 @@ import type {
 } from './admin/operations.js';
 import { type Changes, rowOfEntry, rowOfLease } from './changes.js';
 import { NO_FILE } from './ask-audit.js';
-import type { Audit } from './audit/audit.js';
+import type { Act, Audit } from './audit/audit.js';
 import { MAX_TOLD } from './audit/who.js';
 import type { ClientAddress } from './core/address.js';
 import { Fault, reasonOf, toFault } from './core/fault.js';
@@ -39,20 +39,9 @@ import { forget } from './forget.js';
 import { entryOfWish } from './wish.js';
 
 /** What an operator did, or tried to. */
-export interface AdministrativeAct {
+export interface AdministrativeAct extends Act {
   readonly what:
     'authorize' | 'revoke' | 'pin' | 'deny' | 'unpin' | 'undeny' | 'reload' | 'rotate' | 'shutdown';
-  /** An address, a network, a reporter or `all`; undefined when it is about the daemon itself. */
-  readonly subject?: string | undefined;
-  readonly author: string;
-  readonly reason?: string | undefined;
-  readonly user?: string | undefined;
-  /** Wall clock, epoch milliseconds. */
-  readonly at: number;
-  /** `done`, or why not. */
-  readonly outcome: string;
-  /** How many leases and grants were taken away. */
-  readonly count?: number | undefined;
 }
 
 /** What a reload did. */

@@ -46,12 +46,16 @@ const UNSURE_MS = WINDOW_MS + 5_000;
 /** An operator's act, as the operations tell it. */
 export interface Act {
   readonly what: string;
+  /** An address, a network, a reporter or `all`; undefined when it is about the daemon itself. */
   readonly subject?: string | undefined;
   readonly author: string;
   readonly reason?: string | undefined;
   readonly user?: string | undefined;
+  /** Wall clock, epoch milliseconds. */
   readonly at: number;
+  /** `done`, or why not. */
   readonly outcome: string;
+  /** How many leases, grants or records were taken away. */
   readonly count?: number | undefined;
 }
 
