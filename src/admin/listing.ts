@@ -1,8 +1,9 @@
 /**
  * listing - sends rows to a client, never faster than it reads and never holding up a report
  *
- * Rows are looked at for SLICE_MS, then the event loop has its turn. Messages of ROWS_A_MESSAGE rows; while the client's
- * window is full nothing is read from the table, and what is held for it stays a few messages.
+ * Rows are looked at for SLICE_MS, then the event loop has its turn. Messages of ROWS_A_MESSAGE rows, the first ones smaller:
+ * a daemon's first list is written by code that has not been compiled yet. While the client's window is full nothing is
+ * read from the table, and what is held for it stays a few messages.
  *
  * Limits: a client that reads nothing for STALL_MS is given up.
  */
@@ -16,6 +17,8 @@ import { Page } from './page.js';
 import { Refusal } from './refusal.js';
 
 export const ROWS_A_MESSAGE = 256;
+/** The next has twice as many, until it is ROWS_A_MESSAGE. */
+export const ROWS_AT_FIRST = 16;
 export const SLICE_MS = 3;
 /** How many rows are looked at between two looks at the clock. */
 const ROWS_A_LOOK = 64;
@@ -50,6 +53,7 @@ export async function sendListing(
   };
   await send(opening);
   let batch: Row[] = [];
+  let size = ROWS_AT_FIRST;
   let seen = 0;
   let sliceEnd = clock.mono() + SLICE_MS;
   for (const row of rows) {
@@ -57,9 +61,10 @@ export async function sendListing(
       if (page === undefined) batch.push(row);
       else page.add(row);
     }
-    if (batch.length === ROWS_A_MESSAGE) {
+    if (batch.length === size) {
       await send({ rows: batch.map(rowMessage) });
       batch = [];
+      size = Math.min(2 * size, ROWS_A_MESSAGE);
     }
     seen += 1;
     if (row === undefined || (seen % ROWS_A_LOOK === 0 && clock.mono() >= sliceEnd)) {

@@ -7,15 +7,20 @@
  * Limits: ENDED_MAX clients, those whose grants ended longest ago forgotten first, and together with their
  * neighbours: memory is a row of generations, each a share of the time and of the number, and the oldest goes
  * as a whole. With a past of 0 nothing is kept.
+ *
+ * An object for each would live for a while and then be garbage, whose collection would be felt when a million end at
+ * once: an IPv4 client is a number here, and times are in a column.
  */
-import type { Subject } from './subject.js';
+import { keyOf, type Subject, type SubjectKey } from './subject.js';
 
 export const ENDED_MAX = 131_072;
 const GENERATIONS = 8;
 
 interface Generation {
   readonly began: number;
-  readonly endings: Map<Subject, number>;
+  /** Where each client's ending is. */
+  readonly places: Map<SubjectKey, number>;
+  readonly endings: number[];
   /** The last ending that it holds. */
   last: number;
 }
@@ -33,22 +38,28 @@ export class Ended {
 
   /** How many are held; a client whose grants ended again and again may count more than once. */
   get size(): number {
-    return this.#generations.reduce((sum, { endings }) => sum + endings.size, 0);
+    return this.#generations.reduce((sum, { endings }) => sum + endings.length, 0);
   }
 
   /** Remembers that this subject's grant ended at `endedAt`. Times are steady milliseconds. */
   remember(subject: Subject, endedAt: number): void {
     if (this.#pastMs <= 0) return;
     const generation = this.#current(endedAt);
-    generation.endings.set(subject, endedAt);
+    const key = keyOf(subject);
+    const place = generation.places.get(key) ?? generation.endings.length;
+    generation.places.set(key, place);
+    generation.endings[place] = endedAt;
     generation.last = Math.max(generation.last, endedAt);
   }
 
   /** When this subject's last grant ended, if that was within the past. */
   of(subject: Subject, now: number): number | undefined {
-    for (const { endings } of this.#generations) {
-      const endedAt = endings.get(subject);
-      if (endedAt !== undefined) return now - endedAt <= this.#pastMs ? endedAt : undefined;
+    const key = keyOf(subject);
+    for (const { endings, places } of this.#generations) {
+      const place = places.get(key);
+      if (place === undefined) continue;
+      const endedAt = endings[place] as number;
+      return now - endedAt <= this.#pastMs ? endedAt : undefined;
     }
     return undefined;
   }
@@ -60,10 +71,10 @@ export class Ended {
 
   #current(now: number): Generation {
     const newest = this.#generations[0];
-    const room = newest !== undefined && newest.endings.size < Math.ceil(this.#max / GENERATIONS);
+    const room = newest !== undefined && newest.endings.length < Math.ceil(this.#max / GENERATIONS);
     // One share less than there are generations, so that the oldest is over before it must go.
     if (room && now - newest.began < this.#pastMs / (GENERATIONS - 1)) return newest;
-    const generation = { began: now, endings: new Map<Subject, number>(), last: now };
+    const generation = { began: now, places: new Map<SubjectKey, number>(), endings: [], last: now };
     this.#generations.unshift(generation);
     if (this.#generations.length > GENERATIONS) this.#generations.pop();
     return generation;

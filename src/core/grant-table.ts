@@ -7,28 +7,20 @@
  * An object and a text for each of a million grants take three times the memory, and looking for one of them
  * by its text takes twice the time: a client's number (IPv4) is looked up instead, and its text made when asked
  * for. Nothing is moved as a whole when the table grows or shrinks, which would hold up the event loop for
- * tens of milliseconds: the index is in SHARDS parts, the columns are in chunks of CHUNK places.
+ * tens of milliseconds: the index is in SHARDS parts (shards.ts), the columns are in chunks of CHUNK places.
  *
  * A grant that is taken away (unlink) leaves its place empty; it is free for another client once whoever keeps
  * places by their time has met it (release). Who has kept one asks isAt.
  */
-import { type ClientAddress, addressToNumber, numberToAddress } from './address.js';
+import { type ClientAddress, numberToAddress } from './address.js';
 import type { Grant } from './grant.js';
-import { isNetwork, type LeanPermission, type Subject } from './subject.js';
-
-/** An IPv4 address as a signed 32-bit number; any other as it is. */
-type Key = number | Subject;
+import { SHARDS, shardOf } from './shards.js';
+import { keyOf, type LeanPermission, type Subject, type SubjectKey as Key } from './subject.js';
 
 /** No place. */
 export const NOWHERE = -1;
-/** A power of two. */
-const SHARDS = 64;
-const SHARD_SHIFT = 26;
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
-/** Fibonacci hashing. */
-const GOLDEN = 0x9e37_79b1;
-const FACTOR = 31;
 
 class Chunk {
   readonly keys: (Key | undefined)[] = [];
@@ -40,17 +32,6 @@ class Chunk {
   clients: (ClientAddress | undefined)[] | undefined;
   /** When each was last granted, in the caller's own count. */
   readonly revisions = new Uint32Array(CHUNK);
-}
-
-function keyOf(subject: Subject): Key {
-  return isNetwork(subject) ? subject : (addressToNumber(subject) ?? subject);
-}
-
-function shardOf(key: Key): number {
-  let hash = 0;
-  if (typeof key === 'number') hash = key;
-  else for (let i = 0; i < key.length; i += 1) hash = (Math.imul(hash, FACTOR) + key.charCodeAt(i)) | 0;
-  return Math.imul(hash, GOLDEN) >>> SHARD_SHIFT;
 }
 
 export class GrantTable {

@@ -4,9 +4,9 @@
  * Promise: what has been told done is on stable storage and out of the table and the live map. Reports that came
  * before are settled before, and their leases are taken too; what is granted afterwards stays.
  *
- * Of a network the store is told first, once; then the table is searched, SCAN_STEP places or STEP_MS at a time, between
- * which other work goes on. Meanwhile what is still there and meant is doomed: it lets nobody relay any more. Of a
- * reporter the store is told of each lease, in turns of their own.
+ * Of a network the store is told first, once; then the table is searched, SCAN_STEP places, FOUND_STEP leases or STEP_MS at a
+ * time, between which other work goes on. Meanwhile what is still there and meant is doomed: it lets nobody relay any more. Of a
+ * reporter the store is told of each lease, up to SCAN_STEP in a turn of their own.
  *
  * An address that a wide lease covers ends that lease, and all leases in the network that it covers: the
  * store does not know on which client's word it stood.
@@ -23,7 +23,9 @@ import type { Leases } from './leases.js';
 import { isNetwork, networkOfSubject, type Subject } from './subject.js';
 
 export const SCAN_STEP = 1_000;
-const STEP_MS = 4;
+/** What is found must be ended, recorded and taken out of maps in one turn of the event loop, in which reports come, too. */
+export const FOUND_STEP = 250;
+const STEP_MS = 2;
 /** Places looked at between two looks at the clock. */
 const CLOCK_EVERY = 64;
 
@@ -99,16 +101,12 @@ export class Revoker {
           return;
         }
         const cut = { matches: this.#matcher(meant), revision: leases.cut() };
-        this.#cuts.push(cut);
         const [only] = meant;
         const places =
           meant.length === 1 && only !== undefined && !isNetwork(only)
             ? [leases.table.find(only)].filter((place) => place !== NOWHERE).values()
             : leases.table.allPlaces();
-        this.#remove(cut, places, (count, mapFault) => {
-          this.#cuts.splice(this.#cuts.indexOf(cut), 1);
-          done(count, mapFault);
-        });
+        this.#remove(cut, places, done);
       },
     });
   }
@@ -126,19 +124,25 @@ export class Revoker {
     return (place) => networks.some((network) => this.#options.leases.overlaps(place, network));
   }
 
-  /** Takes what is meant out of the table and the maps, step by step. */
+  /** Takes what is meant, which the store knows of, out of the table and the maps, step by step. Until then it is doomed. */
   #remove(cut: Cut, places: Iterator<number>, done: Revoked): void {
     const { clock, hide } = this.#options;
+    this.#cuts.push(cut);
     let count = 0;
     let failed: Fault | undefined;
     const step = (): void => {
       const gone: Subject[] = [];
-      const isOver = this.#search(cut, places, (place) => gone.push(this.#end(place)));
+      const found = (place: number): number => gone.push(this.#end(place));
+      const isOver = this.#search(cut, places, { most: FOUND_STEP, found });
       count += gone.length;
       const goOn = (fault?: Fault): void => {
         failed ??= fault;
-        if (isOver) done(count, failed);
-        else clock.soon(step);
+        if (!isOver) {
+          clock.soon(step);
+          return;
+        }
+        this.#cuts.splice(this.#cuts.indexOf(cut), 1);
+        done(count, failed);
       };
       if (gone.length > 0) hide(gone, goOn);
       else goOn();
@@ -146,14 +150,22 @@ export class Revoker {
     step();
   }
 
-  /** Takes one step; answers whether there are no more places. */
-  #search(cut: Cut, places: Iterator<number>, found: (place: number) => void): boolean {
+  /** Takes one step, which finds so many at most; answers whether there are no more places. */
+  #search(
+    cut: Cut,
+    places: Iterator<number>,
+    { most, found }: { readonly most: number; readonly found: (place: number) => void },
+  ): boolean {
     const { clock } = this.#options;
     const until = clock.mono() + STEP_MS;
-    for (let looked = 1; looked <= SCAN_STEP; looked += 1) {
+    let left = most;
+    for (let looked = 1; looked <= SCAN_STEP && left > 0; looked += 1) {
       const next = places.next();
       if (next.done === true) return true;
-      if (this.#isMeant(cut, next.value)) found(next.value);
+      if (this.#isMeant(cut, next.value)) {
+        found(next.value);
+        left -= 1;
+      }
       if (looked % CLOCK_EVERY === 0 && clock.mono() >= until) break;
     }
     return false;
@@ -182,12 +194,12 @@ export class Revoker {
 
   /** A turn for each step in which something was found. */
   #revokeEach(cut: Cut, places: Iterator<number>, done: Revoked): void {
-    const { clock, enqueue, hide, leases } = this.#options;
+    const { clock, enqueue, leases } = this.#options;
     let count = 0;
     let failed: Fault | undefined;
     const step = (): void => {
       const found: number[] = [];
-      const isOver = this.#search(cut, places, (place) => found.push(place));
+      const isOver = this.#search(cut, places, { most: SCAN_STEP, found: (place) => found.push(place) });
       const goOn = (fault?: Fault): void => {
         failed ??= fault;
         if (isOver) done(count, failed);
@@ -197,20 +209,22 @@ export class Revoker {
         goOn();
         return;
       }
-      let still: number[] = [];
+      const told = new Set<number>();
       enqueue({
         records: () => {
-          still = found.filter((place) => this.#isMeant(cut, place));
-          return still.map((place) => ({ subject: leases.table.subjectAt(place), at: clock.wall() }));
+          for (const place of found) if (this.#isMeant(cut, place)) told.add(place);
+          return Array.from(told, (place) => ({ subject: leases.table.subjectAt(place), at: clock.wall() }));
         },
         stored: (fault) => {
           if (fault !== undefined) {
             done(count, fault);
             return;
           }
-          const gone = still.filter((place) => this.#isMeant(cut, place)).map((place) => this.#end(place));
-          count += gone.length;
-          hide(gone, goOn);
+          const those = { matches: (place: number) => told.has(place), revision: cut.revision };
+          this.#remove(those, told.values(), (n, mapFault) => {
+            count += n;
+            goOn(mapFault);
+          });
         },
       });
     };

@@ -4,13 +4,23 @@
  * Canonical text, so that two spellings of one thing are the same text: `192.0.2.7`, `2001:db8::6`,
  * `192.0.2.0/24`, `2001:db8:1:2::/64`. A network of one address is that address.
  */
-import { addressFromBytes, addressToBytes, type ClientAddress, IPV4_BYTES, IPV6_BYTES } from './address.js';
+import {
+  addressFromBytes,
+  addressToBytes,
+  addressToNumber,
+  type ClientAddress,
+  IPV4_BYTES,
+  IPV6_BYTES,
+} from './address.js';
 import { type Network, networkOf, prefixLength } from './network.js';
 
 declare const brand: unique symbol;
 /** Canonical text of a network of more than one address. */
 export type NetworkText = string & { readonly [brand]: 'NetworkText' };
 export type Subject = ClientAddress | NetworkText;
+
+/** A subject where a million are kept: an IPv4 address as a signed 32-bit number, which is no object; any other as it is. */
+export type SubjectKey = number | Subject;
 
 /** The longest text that a subject has: eight full groups, and a length. */
 export const MAX_SUBJECT_TEXT = 43;
@@ -32,6 +42,10 @@ export interface LeanPermission {
 
 export function isNetwork(subject: Subject): subject is NetworkText {
   return subject.includes('/');
+}
+
+export function keyOf(subject: Subject): SubjectKey {
+  return isNetwork(subject) ? subject : (addressToNumber(subject) ?? subject);
 }
 
 /** The subject that a prefix is. */

@@ -1,5 +1,6 @@
 /** listing, page, filter - rows as a client gets them: filters, pages in order, and many of them without a stall */
 import type { ListRequest } from '../../../src/admin/gen/dracd/admin/v1/ListRequest.js';
+import { ROWS_A_MESSAGE, ROWS_AT_FIRST } from '../../../src/admin/listing.js';
 import { parseNetwork } from '../../../src/core/network.js';
 import { type Subject, subjectOf } from '../../../src/core/subject.js';
 import { EPOCH, NOW, nth, REPORTER } from '../../support/operations.js';
@@ -116,6 +117,15 @@ test('many rows, in the order of the table, held by nobody', async () => {
   }
   expect({ count, last }).toEqual({ count: COUNT, last: nth(COUNT - 1) });
   expect(door.server.load.lists).toBe(0);
+});
+
+test('messages are small at first, and no longer than they may be', async () => {
+  const door = await open();
+  door.operations.many = 1_000;
+  const sizes: number[] = [];
+  for await (const { rows } of door.client().list({})) sizes.push(rows.length);
+  expect(sizes).toEqual([0, 16, 32, 64, 128, 256, 256, 248]);
+  expect([sizes[1], Math.max(...sizes)]).toEqual([ROWS_AT_FIRST, ROWS_A_MESSAGE]);
 });
 
 test('a search that finds nothing in a million rows gives others their turn', async () => {

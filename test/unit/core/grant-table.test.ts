@@ -1,6 +1,6 @@
 /** grant-table - against a plain Map, over random additions, renewals and removals; places that are used again. */
 import fc from 'fast-check';
-import { type ClientAddress, parseAddress } from '../../../src/core/address.js';
+import { type ClientAddress, numberToAddress, parseAddress } from '../../../src/core/address.js';
 import type { Grant } from '../../../src/core/grant.js';
 import { GrantTable, NOWHERE } from '../../../src/core/grant-table.js';
 import { parseNetwork, type Network } from '../../../src/core/network.js';
@@ -114,4 +114,14 @@ test('a network is found by its text, and keeps its client beside', () => {
   // The place is another's now: nothing of the network's client is left there.
   expect(table.add(at('2001:db8::9'), grant(at('2001:db8::9'), 1), 1)).toBe(place);
   expect(table.grantAt(place).client).toBe('2001:db8::9');
+});
+
+test('finds each of a hundred thousand, in whatever part of the index it is', () => {
+  const table = new GrantTable();
+  const count = 100_000;
+  for (let n = 0; n < count; n += 1) table.add(numberToAddress(n * 42_949), grant(POP, n), n);
+  const found = Array.from({ length: count }, (_, n) => table.find(numberToAddress(n * 42_949)));
+  expect(found.every((place, n) => table.expiresAt(place) === n)).toBe(true);
+  for (const place of found) table.remove(place);
+  expect([table.size, table.find(numberToAddress(0))]).toEqual([0, NOWHERE]);
 });

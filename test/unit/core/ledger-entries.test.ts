@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { addressToBytes } from '../../../src/core/address.js';
 import { Fault } from '../../../src/core/fault.js';
 import { contains, overlaps, type Network } from '../../../src/core/network.js';
-import { SCAN_STEP } from '../../../src/core/revoker.js';
+import { FOUND_STEP, SCAN_STEP } from '../../../src/core/revoker.js';
 import { networkOfSubject, type Subject } from '../../../src/core/subject.js';
 import { at, LIFETIME, net, POP, World } from './world.js';
 
@@ -210,9 +210,26 @@ describe('revocation', () => {
     expect([world.ledger.size, count]).toEqual([0, 500]);
   });
 
+  test('of few among many goes in steps, too', () => {
+    const world = new World(10_000);
+    const count = SCAN_STEP * 2;
+    for (let i = 0; i < count; i += 1) world.report(`10.0.${i >> 8}.${i & 255}`);
+    world.report('10.1.0.1');
+    world.settle();
+    let told: number | undefined;
+    world.ledger.revoke({ within: '10.1.0.0/16' as Subject }, (n) => (told = n));
+    world.tasks.shift()?.();
+    world.stored.shift()?.();
+    expect([world.ledger.size, told]).toEqual([count + 1, undefined]);
+    world.tasks.shift()?.();
+    expect([world.ledger.size, told]).toEqual([count + 1, undefined]);
+    world.settle();
+    expect([world.ledger.size, told]).toEqual([count, 1]);
+  });
+
   test('of many goes in steps; what is still there relays no more, and what is granted meanwhile stays', () => {
     const world = new World(10_000);
-    const count = SCAN_STEP * 3;
+    const count = FOUND_STEP * 3;
     const client = (i: number): string => `10.0.${i >> 8}.${i & 255}`;
     for (let i = 0; i < count; i += 1) world.report(client(i));
     world.settle();
@@ -220,14 +237,14 @@ describe('revocation', () => {
     world.ledger.revoke({ all: true }, (n) => told.push(n));
     world.tasks.shift()?.();
     world.stored.shift()?.();
-    expect([world.ledger.size, told]).toEqual([count - SCAN_STEP, []]);
+    expect([world.ledger.size, told]).toEqual([count - FOUND_STEP, []]);
     expect(world.permits(at(client(count - 1)))).toBe(false);
     // It comes back while the search has not reached it; and a jump of the clock writes nothing doomed again.
     const back = world.report(client(count - 1));
     world.tasks.shift()?.();
     world.tasks.shift()?.();
     world.stored.shift()?.();
-    expect([back.outcomes, world.ledger.size]).toEqual([['renewed'], SCAN_STEP]);
+    expect([back.outcomes, world.ledger.size]).toEqual([['renewed'], FOUND_STEP]);
     world.w += 3_600_000;
     world.ledger.sweep();
     world.settle();
@@ -257,6 +274,25 @@ describe('revocation', () => {
     expect(renewed.outcomes).toEqual(['granted']);
     expect(world.revoked).toContain('10.0.0.1');
     expect([...world.ledger.grants()].map(({ client }) => client).sort()).toEqual(['10.0.0.2', '10.0.0.3']);
+  });
+
+  test('on a reporter’s word: what the store was told of is ended in steps, relays no more and is not written again', () => {
+    const world = new World(10_000);
+    const count = FOUND_STEP * 3;
+    const client = (i: number): string => `10.0.${i >> 8}.${i & 255}`;
+    for (let i = 0; i < count; i += 1) world.report(client(i));
+    world.settle();
+    const told: number[] = [];
+    world.ledger.revoke({ reporter: POP }, (n) => told.push(n));
+    while (world.revoked.length === 0) (world.tasks.shift() ?? world.stored.shift())?.();
+    world.stored.shift()?.();
+    expect([world.revoked.length, world.ledger.size, told]).toEqual([count, count - FOUND_STEP, []]);
+    expect(world.permits(at(client(count - 1)))).toBe(false);
+    const written = world.journal.length;
+    world.w += 3_600_000;
+    world.ledger.sweep();
+    world.settle();
+    expect([world.ledger.size, told, world.journal.slice(written).flat()]).toEqual([0, [count], []]);
   });
 
   test('of an address inside a wide lease ends the lease', () => {

@@ -2,6 +2,7 @@
 import { type Network, parseNetwork } from '../../../src/core/network.js';
 import {
   isNetwork,
+  keyOf,
   MAX_SUBJECT_TEXT,
   networkOfSubject,
   partsOf,
@@ -27,4 +28,14 @@ test.each([
 test('the longest has so many characters', () => {
   const longest = subjectOf(parseNetwork('fe00:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127') as Network);
   expect(longest).toHaveLength(MAX_SUBJECT_TEXT);
+});
+
+test.each([
+  ['192.0.2.7', -0x3fff_fdf9],
+  ['1.2.3.4', 0x0102_0304],
+  ['192.0.2.0/24', '192.0.2.0/24'],
+  ['2001:db8::6', '2001:db8::6'],
+  ['2001:db8::/64', '2001:db8::/64'],
+])('%s is kept by %s', (text, key) => {
+  expect(keyOf(subjectOf(parseNetwork(text) as Network))).toBe(key);
 });
