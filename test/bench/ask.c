@@ -9,6 +9,7 @@
  *   seconds=S    measures for S seconds (after warm=S, which are driven and not counted)
  *   set=N        clients that hold a grant, in an order that jumps
  *   base=N       address of the first of them, as a number
+ *   none=1       asks only about clients that hold none
  *
  * Every other question is about a client in 10.0.0.0/8, who holds none. A question is what Postfix 3.7 sends: for a
  * policy, all its attributes. Each answer is compared whole with the one that is right; all else is "wrong".
@@ -109,7 +110,7 @@ static int next_question(struct channel *c, char *at, int64_t when)
 	if (!stride)
 		stride = choose_stride(opt.set);
 	uint64_t n = asked++;
-	int granted = n % 2 == 0;
+	int granted = n % 2 == 0 && !opt.none;
 	struct in_addr address = {htonl((granted ? opt.base : NOBODY) + (uint32_t)(n / 2 * stride % opt.set))};
 	char client[INET_ADDRSTRLEN];
 	inet_ntop(AF_INET, &address, client, sizeof client);

@@ -30,13 +30,13 @@ export class Asking {
   }
 
   /**
-   * Asks both kinds at once about `set` clients that hold a grant and as many that do not.
+   * Asks both kinds at once about `set` clients that hold a grant and as many that do not; none: only about the latter.
    * @param {Answering} dracd
-   * @param {Shape & {seconds: number, warm: number, set: number}} how
+   * @param {Shape & {seconds: number, warm: number, set: number, none?: 0 | 1}} how
    * @returns {Promise<Heard>} serverCpuUs: of the server, for each answer of either kind
    */
-  async drive(dracd, { through, sockets, window, seconds, warm, set }) {
-    const options = { base: BASE, sockets, window, seconds, warm, set };
+  async drive(dracd, { through, sockets, window, seconds, warm, set, none = 0 }) {
+    const options = { base: BASE, sockets, window, seconds, warm, set, none };
     const words = [
       ...Object.entries(options).map(([name, value]) => `${name}=${value}`),
       ...KINDS.map((kind) => `${kind}=${placeOf(dracd, { kind, through })}`),

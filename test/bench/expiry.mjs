@@ -6,39 +6,17 @@
  * inside, by stall.mjs, and from outside, by a NULL every PROBE_MS; in both is what postmap costs, which looks
  * whether it is over, and what the machine adds. The same daemon just before, idle, shows how much that is.
  */
+import { PROBE_S, probeOnAndOn } from './probing.mjs';
 import { Wrong, pause, until } from './processes.mjs';
 import { NOTE_MS, Stalls } from './stalls.mjs';
 
 /** @typedef {{late: number, own: number, gc: number, outside: number}} Stall the longest, in milliseconds */
 
 const PROBE_MS = 2;
-/** The probe is asked for its result this often. */
-const PROBE_S = 1;
 const SETTLE_MS = 1_000;
 const LOOK = { everyMs: 150, withinMs: 120_000 };
 /** Clients whose look-ups tell when it begins and when it is over. */
 const SAMPLES = 50;
-
-/** Probes all the time; each result tells of PROBE_S. @param {() => Promise<import('./load.mjs').Load>} probe */
-function probeOnAndOn(probe) {
-  /** @type {import('./load.mjs').Load[]} */
-  const results = [];
-  let stopped = false;
-  const probing = (async () => {
-    while (!stopped) results.push(await probe());
-  })();
-  return {
-    stop: async () => {
-      stopped = true;
-      await probing;
-    },
-    /** The longest wait for a reply in all that overlaps the span, milliseconds. */
-    longest: (/** @type {{from: number, to: number}} */ { from, to }) =>
-      Math.max(
-        ...results.filter(({ started, ended }) => ended >= from && started <= to).map(({ max }) => max),
-      ) / 1_000,
-  };
-}
 
 /**
  * Starts it so that its grants have about remainingS to live when it is ready. How long it takes to start with

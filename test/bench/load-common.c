@@ -28,6 +28,7 @@ void set_option(char *word)
 	else if (!strcmp(name, "window")) opt.window = (int)value;
 	else if (!strcmp(name, "burst")) opt.burst = (int)value;
 	else if (!strcmp(name, "add")) opt.add = (int)value;
+	else if (!strcmp(name, "none")) opt.none = (int)value;
 	else if (!strcmp(name, "seconds")) opt.seconds = value;
 	else if (!strcmp(name, "warm")) opt.warm = value;
 	else if (!strcmp(name, "patience")) opt.patience = value;

@@ -18,7 +18,7 @@ enum {
 };
 
 struct options {
-	int port, sockets, window, burst, add;
+	int port, sockets, window, burst, add, none;
 	double seconds, warm, patience, every;
 	uint64_t count, first, set;
 	uint32_t base;

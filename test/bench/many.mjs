@@ -1,8 +1,9 @@
 /**
- * many - dracd with a million grants (fewer when it must be quick): what an ADD costs, memory, a restart, publishing, and the end of them all
+ * many - dracd with a million grants (fewer when it must be quick): what an ADD costs, memory, a restart, publishing, the list of them, and the end of them all
  */
 import { inWords } from './aims.mjs';
 import { measureExpiry } from './expiry.mjs';
+import { measureList } from './list.mjs';
 import { publishMany } from './publishing.mjs';
 import { measureRates, ratios, shapes } from './rates.mjs';
 import { measureRestarts } from './restart.mjs';
@@ -82,7 +83,7 @@ async function expire(run, dracd) {
 
 /** @param {Run} run */
 export async function measureMany(run) {
-  if (!run.wantsAny('growth', 'restart', 'publish', 'expiry')) return;
+  if (!run.wantsAny('growth', 'restart', 'publish', 'list', 'expiry')) return;
   const dracd = run.dracd('many');
   await dracd.start();
   const { grants } = run.options;
@@ -97,6 +98,7 @@ export async function measureMany(run) {
   }
   if (run.wantsAny('restart')) await restart(run, dracd);
   if (run.wantsAny('publish')) await publishMany(run, dracd);
+  if (run.wantsAny('list')) await measureList(run, dracd);
   if (run.wantsAny('expiry')) await expire(run, dracd);
   await dracd.stop();
 }

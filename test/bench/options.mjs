@@ -13,8 +13,12 @@ const parts = {
   publish: 'exports of 100 k and 1 M entries, and the event loop meanwhile',
   growth: 'an ADD among 1 k and among 1 M grants, and memory',
   scrape: 'a scrape of the metrics among 100 k grants',
+  watch: 'an ADD while 100 watch',
+  dracctl: 'a short command of dracctl',
   restart: 'a restart with 1 M grants',
+  list: 'the whole list of 1 M grants',
   expiry: '1 M grants that end at once',
+  revoke: '1 M grants that are taken away at once',
 };
 const names = Object.keys(parts);
 const FULL = { seconds: 2, rounds: 5, restarts: 3, grants: 1_000_000 };
@@ -26,7 +30,7 @@ const HELP = `usage: npm run bench -- [--quick] [--only NAME]... [--seconds N] [
 ${names.map((name) => `                 ${name.padEnd(12)} ${parts[name]}`).join('\n')}
   --seconds N  length of one run (default ${FULL.seconds}, quick ${QUICK.seconds})
   --rounds N   runs of each server in each shape (default ${FULL.rounds}, quick ${QUICK.rounds})
-  --quick      all of it within two minutes: less exact, and a quarter of the grants where it says 1 M
+  --quick      all of it within some minutes: less exact, and a quarter of the grants where it says 1 M
   --json       no tables, only the line of JSON
 `;
 

@@ -53,10 +53,12 @@ export function newDirectory(parent) {
   return directory;
 }
 
-/** Starts a program that ends when it is told to. @param {readonly string[]} command @param {{input?: string, cwd?: string}} [how] */
-export function start([file = '', ...args], { input, cwd } = {}) {
-  const child = spawn(file, args, { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'], cwd });
-  child.stdin?.on('error', () => undefined).end(input);
+/** Starts a program that ends when it is told to; one that talks is written to later. @param {readonly string[]} command @param {{input?: string, cwd?: string, talks?: boolean}} [how] */
+export function start([file = '', ...args], { input, cwd, talks = false } = {}) {
+  const stdin = input === undefined && !talks ? 'ignore' : 'pipe';
+  const child = spawn(file, args, { stdio: [stdin, 'pipe', 'pipe'], cwd });
+  child.stdin?.on('error', () => undefined);
+  if (!talks) child.stdin?.end(input);
   running.add(child);
   child.once('close', () => running.delete(child));
   return child;

@@ -95,6 +95,11 @@ export class Dracd {
     return this.#child?.pid ?? 0;
   }
 
+  /** Where operators come in. */
+  get adminSocket() {
+    return path.join(this.directory, 'admin.sock');
+  }
+
   get auditFile() {
     return path.join(this.directory, 'audit.jsonl');
   }
@@ -129,7 +134,7 @@ path = ${JSON.stringify(this.map)}
 ${exports.map((name) => this.#exportTable(name)).join('')}${lookups ? KINDS.map((kind) => this.#lookupTable(kind)).join('') : ''}[http]
 listen = "127.0.0.1:0"
 [admin]
-listen = [${JSON.stringify(`unix:${path.join(this.directory, 'admin.sock')}`)}]
+listen = [${JSON.stringify(`unix:${this.adminSocket}`)}]
 `,
     );
     const child = start([process.execPath, ...nodeOptions, MAIN, '--config', file]);
@@ -200,6 +205,11 @@ listen = [${JSON.stringify(`unix:${this.file(kind)}`)}, "127.0.0.1:0"]
   get residentKib() {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]);
+  }
+
+  /** From now on the most that memory() tells is that of what follows. */
+  forgetPeak() {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
   }
 
   /** Resident memory as the kernel tells it: now, the most so far; of what is there now its own and pages of files. @returns {Memory} */

@@ -4,13 +4,14 @@
  * node --import 'file:///.../stall.mjs?FILE' ...: a timer of one millisecond notes how late it comes, how
  * much of that the thread has waited for a core (schedstat: other programs' doing), and how long it has worked
  * since the last. Each PERIOD_MS a line of JSON with the worst of it is appended to FILE; all in milliseconds,
- * `at` by the wall clock.
+ * `at` by the wall clock, `heap` the bytes in use by JavaScript, garbage among them.
  *
  * The kernel counts a running thread's work at its ticks, so that this is exact to some milliseconds only. The
  * timer itself costs a percent or two of a core, and delays nothing by more than microseconds.
  */
 import { appendFile, openSync, readSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 
 const TIMER_MS = 1;
@@ -45,7 +46,11 @@ function watch() {
     worst.busy = Math.max(worst.busy, after.worked - before.worked);
     [last, before] = [now, after];
     if (now - told < PERIOD_MS) return;
-    appendFile(file, `${JSON.stringify({ at: Date.now(), ...worst })}\n`, () => undefined);
+    appendFile(
+      file,
+      `${JSON.stringify({ at: Date.now(), heap: getHeapStatistics().used_heap_size, ...worst })}\n`,
+      () => undefined,
+    );
     worst = { ...NOTHING };
     told = now;
   }, TIMER_MS).unref();

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Wrong } from './processes.mjs';
 
-/** @typedef {{late: number, own: number, gc: number, busy: number}} Noted the longest, in milliseconds */
+/** @typedef {{late: number, own: number, gc: number, busy: number, heap: number}} Noted the longest, in milliseconds; the most heap, in bytes */
 
 /** stall.mjs tells of this long at a time. */
 export const NOTE_MS = 100;
@@ -34,6 +34,6 @@ export class Stalls {
       .filter(({ at }) => at >= from && at <= to);
     if (notes.length === 0) throw new Wrong('dracd noted no stalls: was stall.mjs loaded?');
     const most = (/** @type {string} */ name) => Math.max(...notes.map((note) => note[name]));
-    return { late: most('late'), own: most('own'), gc: most('gc'), busy: most('busy') };
+    return { late: most('late'), own: most('own'), gc: most('gc'), busy: most('busy'), heap: most('heap') };
   }
 }
