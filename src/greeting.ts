@@ -1,4 +1,5 @@
 /** greeting - what a person who started dracd on a terminal wants to know first */
+import path from 'node:path';
 import type { Config } from './config.js';
 import { formats } from './exports/formats.js';
 
@@ -30,7 +31,7 @@ export function greeting(options: GreetingOptions): string {
     `  listening  ${options.addresses.join(', ')}: ${transports} port ${port}, ONC RPC program 900101`,
     `  rpcbind    ${options.rpcbind === 'registered' ? 'registered: POP3 servers find the port by themselves' : `${options.rpcbind}: clients must be told the port`}`,
   ];
-  for (const { format, path } of config.exports) lines.push(`  map        ${path} (${format})`);
+  for (const { format, path: map } of config.exports) lines.push(`  map        ${map} (${format})`);
   for (const place of options.lookups) lines.push(`  look-up    ${place}`);
   for (const place of options.admin) lines.push(`  operators  ${place}`);
   lines.push(
@@ -38,8 +39,13 @@ export function greeting(options: GreetingOptions): string {
     '  Try next, in another terminal:',
     `    node ${options.reporter} -p ${port} ${EXAMPLE_CLIENT}`,
   );
-  const [table] = config.exports.flatMap(({ format, path }) => formats[format].table?.(path) ?? []);
+  const [table] = config.exports.flatMap(({ format, path: map }) => formats[format].table?.(map) ?? []);
   if (table !== undefined) lines.push(`    /usr/sbin/postmap -q ${EXAMPLE_CLIENT} ${table}`);
+  const [door] = options.admin.filter((place) => place.startsWith('unix:'));
+  if (door !== undefined) {
+    const operator = path.join(path.dirname(options.reporter), 'ctl.js');
+    lines.push(`    node ${operator} --server ${door} list`);
+  }
   lines.push('', '  Stop with Ctrl-C.', '');
   return `${lines.join('\n')}\n`;
 }

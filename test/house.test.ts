@@ -1,9 +1,11 @@
 /** The rules of the house that a linter does not know. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { allowed } from '../src/config-schema.js';
+import { faultCodes } from '../src/core/fault.js';
 import { formats } from '../src/exports/formats.js';
 import { lookups } from '../src/lookups/lookups.js';
+import { anchors, links, pages, section } from './support/page.js';
 
 const root = path.resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -66,22 +68,55 @@ test('the manual page names the file', () => {
   expect(wrong).toEqual([]);
 });
 
-describe('the README', () => {
-  const readme = read('README.md');
+describe('the documentation', () => {
+  // Where an administrator looks for a key.
+  const told = read('README.md') + read('docs/configuration.md');
 
   test.each(Object.keys(allowed).filter((key) => key.includes('.') && !key.endsWith('*')))(
     'tells of %s',
     (key) => {
       const name = key.split('.').at(-1) ?? '';
-      expect(readme).toMatch(new RegExp(`\\b${name}\\b`));
+      expect(told).toMatch(new RegExp(`\\b${name}\\b`));
     },
   );
 
+  test.each(Object.keys(faultCodes))('tells of the fault %s', (code) => {
+    expect(section('docs/operations.md', 'For programs')).toContain(`\`${code}\``);
+  });
+
   test.each(Object.keys(formats))('tells of the export %s', (name) => {
-    expect(readme).toContain(`format = "${name}"`);
+    expect(told).toContain(`format = "${name}"`);
   });
 
   test.each(Object.keys(lookups))('tells of the look-up %s', (name) => {
-    expect(readme).toContain(`kind = "${name}"`);
+    expect(told).toContain(`kind = "${name}"`);
   });
+});
+
+/** Whether a relative link of a page leads to a file, and to a heading in it. */
+function leads(page: string, to: string): boolean {
+  const [file = '', anchor] = to.split('#');
+  const target = file === '' ? page : path.join(path.dirname(page), file);
+  return existsSync(path.join(root, target)) && (anchor === undefined || anchors(target).includes(anchor));
+}
+
+test.each([...pages(), 'CONTRIBUTING.md', 'CHANGELOG.md'])('the links of %s lead somewhere', (page) => {
+  const inside = links(page).filter((to) => !/^[a-z]+:/.test(to));
+  expect(inside.filter((to) => !leads(page, to))).toEqual([]);
+});
+
+test('a link that leads nowhere would be found', () => {
+  expect(links('README.md').length).toBeGreaterThan(20);
+  expect(['docs/doctor.md', '#postfix', 'docs/audit.md#files'].map((to) => leads('README.md', to))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  for (const to of ['docs/nothing.md', '#nothing', 'docs/audit.md#nothing'])
+    expect(leads('README.md', to)).toBe(false);
+});
+
+test('every page is linked to from the README', () => {
+  const missing = pages().filter((page) => page !== 'README.md' && !links('README.md').includes(page));
+  expect(missing).toEqual([]);
 });

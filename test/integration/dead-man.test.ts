@@ -1,5 +1,5 @@
 /**
- * dead-man - the dead man's switch under a real systemd, with the grace that the README shows
+ * dead-man - the dead man's switch under a real systemd, with the grace that docs/service.md shows
  *
  * dracd is killed and cannot start again, because its configuration has got a mistake: the worst that can happen by
  * a slip of the hand. Its files must not permit anybody for longer than his time and the grace.
@@ -15,7 +15,7 @@ const STATE = '/var/lib/dracd';
 const CONFIGURATION_FILE = '/etc/dracd/dracd.toml';
 const CLIENT = '192.0.2.7';
 const LIFETIME_MS = 16_000;
-/** Of the README's drop-in. */
+/** Of the page's drop-in. */
 const GRACE_MS = 10_000;
 /** The one-shot's own time, on a busy machine. */
 const RUN_MS = 20_000;
@@ -39,7 +39,7 @@ let host: SystemdHost;
 
 beforeAll(async () => {
   const directory = newDirectory('dead-man');
-  const [grace] = blocks('README.md', 'As a service').filter(({ language }) => language === 'ini');
+  const [grace] = blocks('docs/service.md', 'As a service').filter(({ language }) => language === 'ini');
   for (const [name, text] of [
     ['dracd.toml', CONFIGURATION],
     ['override.conf', grace?.text ?? ''],

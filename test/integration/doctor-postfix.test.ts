@@ -225,7 +225,11 @@ describe('main.cf', () => {
         cure: expect.stringContaining('put permit_auth_destination before') as string,
       }),
       expect.objectContaining({ severity: 'ok', value: good }),
-      expect.objectContaining({ severity: 'note', value: missing }),
+      expect.objectContaining({
+        severity: 'note',
+        value: missing,
+        what: expect.stringContaining('these do not ask dracd') as string,
+      }),
     ]);
   });
 

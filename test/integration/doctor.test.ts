@@ -62,7 +62,12 @@ describe('the daemon', () => {
     ]);
     daemon.signal('SIGCONT');
     expect(code).toBe(2);
-    expect(troubles(found).map(({ value }) => value)).toEqual(['udp 127.0.0.1; tcp 127.0.0.1']);
+    expect(troubles(found)).toEqual([
+      expect.objectContaining({
+        what: expect.stringContaining('reporters get no answer') as string,
+        value: 'udp 127.0.0.1; tcp 127.0.0.1',
+      }),
+    ]);
   });
 
   test('has hardly a descriptor left', async () => {
@@ -154,6 +159,7 @@ describe('rpcbind', () => {
     const [unknown] = (await ask(any.file)).found;
     expect(unknown).toMatchObject({
       severity: 'error',
+      what: expect.stringContaining('rpcbind does not answer') as string,
       cure: expect.stringContaining('systemctl start rpcbind') as string,
     });
     expect((await ask(fixed.file)).code).toBe(0);
@@ -277,6 +283,12 @@ describe('the machine', () => {
       ['error', allow, expect.stringContaining('let uid 65534 read it')],
       ['warning', allow, expect.stringContaining('correct the line')],
     ]);
+    expect(troubles(found).map(({ what }) => what)).toEqual([
+      expect.stringContaining('may write here, and so let anybody relay'),
+      expect.stringContaining('may write here, and so let anybody relay'),
+      expect.stringContaining("the daemon's user cannot read it"),
+      expect.stringContaining('a line says less than it seems to'),
+    ]);
   });
 
   test('a configuration with mistakes: each is told, and nothing else is done', async () => {
@@ -288,6 +300,7 @@ describe('the machine', () => {
       ['config', 'error'],
     ]);
     expect(found[0]?.what).toContain('rpc.port = 70000');
+    expect(found[0]?.cure).toContain('dracd --check-config says the same');
     expect((await doctor(['--config', `${file}.missing`])).code).toBe(2);
   });
 

@@ -1,12 +1,12 @@
 /**
- * firewall - the README's nftables recipe, loaded by a real nft in front of a daemon in a namespace
+ * firewall - the nftables recipes of docs/security.md, loaded by a real nft in front of a daemon in a namespace
  */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Daemon, killAll } from '../support/daemon.js';
 import { LibTirpc } from '../support/libtirpc.js';
 import { Namespace } from '../support/namespace.js';
-import { ROOT, mustRun } from '../support/processes.js';
+import { blocks, withNames } from '../support/page.js';
+import { ROOT, mustRun, run } from '../support/processes.js';
 
 /** What the recipe names. */
 const PORT = 4_800;
@@ -53,11 +53,29 @@ test('lets the named reporter and this host through, over UDP and TCP, and nobod
   // Control: without the recipe the other one gets through.
   expect(await from(outside, OWN, STRANGER)).toEqual(['0', '0']);
 
-  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-  const recipe = /```nft\n([^`]*)```/.exec(readme)?.[1] ?? '';
-  await mustRun([...inside.prefix, 'nft', '-f', '-'], { input: recipe });
+  const [recipe] = blocks('docs/security.md', 'Close the port');
+  await mustRun([...inside.prefix, 'nft', '-f', '-'], { input: recipe?.text ?? '' });
   expect(await from(outside, OWN, REPORTER)).toEqual(['0', '0']);
   expect(await from(inside, '127.0.0.1', '127.0.0.1')).toEqual(['0', '0']);
   expect(await from(inside, '::1', '::1')).toEqual(['0', '0']);
   expect(await from(outside, OWN, STRANGER)).toEqual(['no answer', 'no answer']);
+});
+
+test('users of the host: those whom the recipe names report, others do not, by either transport', async () => {
+  const inside = await Namespace.create();
+  namespaces.push(inside);
+  await Daemon.start({ port: PORT, prefix: inside.prefix });
+  const as = async (user: string, ...transport: readonly string[]): Promise<number | null> => {
+    const dracauth = [process.execPath, path.join(ROOT, 'dist/dracauth.js'), ...transport];
+    const who = ['setpriv', `--reuid=${user}`, '--clear-groups'];
+    const words = ['-s', '127.0.0.1', '-p', String(PORT), '203.0.113.7'];
+    return (await run([...inside.prefix, ...who, ...dracauth, ...words])).code;
+  };
+  // Control: without the recipe everybody may.
+  expect([await as('nobody'), await as('nobody', '--tcp')]).toEqual([0, 0]);
+  const [recipe] = blocks('docs/security.md', 'Users of this host');
+  const here = withNames(recipe?.text ?? '', { 'dracd, dovecot': 'daemon, mail' });
+  await mustRun([...inside.prefix, 'nft', '-f', '-'], { input: here });
+  for (const user of ['root', 'mail']) expect([await as(user), await as(user, '--tcp')]).toEqual([0, 0]);
+  for (const transport of [[], ['--tcp']]) expect([69, 75]).toContain(await as('nobody', ...transport));
 });

@@ -158,7 +158,7 @@ describe('the numbers', () => {
       '{"status":"ok","reasons":[]}\ndracd_grants 1\n',
     );
 
-    const [yaml] = blocks(page, 'Prometheus and Grafana');
+    const yaml = blocks(page, 'Prometheus and Grafana').find(({ language }) => language === 'yaml');
     const file = path.join(newDirectory('prometheus'), 'prometheus.yml');
     const rules = path.join(ROOT, 'prometheus/dracd.rules.yml');
     writeFileSync(file, withNames(yaml?.text ?? '', { '/etc/prometheus/dracd.rules.yml': rules }));

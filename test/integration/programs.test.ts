@@ -1,10 +1,11 @@
 /** The programs as a person or a script runs them: flags, exit statuses, messages. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { version } from '../../src/version.js';
 import { Daemon, killAll } from '../support/daemon.js';
+import { blocks } from '../support/page.js';
 import { dump, lookup } from '../support/postmap.js';
 import {
   MAIN,
@@ -201,12 +202,10 @@ describe('dracauth', () => {
     }
   });
 
-  test("the README's post-login script reports, and becomes the program it was given", async () => {
+  test("the page's post-login script reports, and becomes the program it was given", async () => {
     const bin = newDirectory('postlogin');
-    const script = /```sh\n(#!\/bin\/sh\n[^`]*dracauth[^`]*)```/.exec(
-      readFileSync(path.join(ROOT, 'README.md'), 'utf8'),
-    )?.[1];
-    writeFileSync(path.join(bin, 'postlogin'), script ?? '', { mode: 0o755 });
+    const script = blocks('docs/reporters.md', 'Dovecot').find(({ language }) => language === 'sh');
+    writeFileSync(path.join(bin, 'postlogin'), script?.text ?? '', { mode: 0o755 });
     // What rpcbind would tell it.
     const told = `#!/bin/sh\nexec ${process.execPath} ${DRACAUTH} -p ${daemon.port} "$@"\n`;
     writeFileSync(path.join(bin, 'dracauth'), told, { mode: 0o755 });

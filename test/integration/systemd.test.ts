@@ -63,8 +63,8 @@ describe('the unit files', () => {
     expect(await verify(directory)).toMatch(/Unknown key/);
   });
 
-  test("the README's drop-ins: for another grace, and for exports elsewhere", async () => {
-    const [grace = '', places = ''] = blocks('README.md', 'As a service')
+  test("the page's drop-ins: for another grace, and for exports elsewhere", async () => {
+    const [grace = '', places = ''] = blocks('docs/service.md', 'As a service')
       .filter(({ language }) => language === 'ini')
       .map(({ text }) => text);
     const dropIns = {

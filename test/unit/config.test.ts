@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { parseConfig, readConfig } from '../../src/config.js';
 import { Fault } from '../../src/core/fault.js';
+import { allBlocks, blocks, pages } from '../support/page.js';
 
 const parse = (text: string): ReturnType<typeof parseConfig> =>
   parseConfig(text, 'dracd.toml', { stateDirectory: '/var/lib/dracd', runtimeDirectory: '/run/dracd' });
@@ -55,19 +56,24 @@ test('look-ups without any export: no map, unless one is asked for', () => {
   expect(parse(lookups + map).exports.map(({ path: file }) => file)).toEqual(['/m/relay.list']);
 });
 
-const readme = readFileSync(path.resolve(import.meta.dirname, '../../README.md'), 'utf8');
-const examples = [...readme.matchAll(/```toml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+const examples = pages().flatMap((page) =>
+  allBlocks(page)
+    .filter(({ language }) => language === 'toml')
+    .map(({ text }) => [page, text] as const),
+);
 
-test('the README has configuration examples', () => {
-  expect(examples.length).toBeGreaterThanOrEqual(2);
+test('the pages have configuration examples', () => {
+  const found = new Set(examples.map(([page]) => page));
+  expect([...found]).toEqual(expect.arrayContaining(['README.md', 'docs/configuration.md']));
 });
 
-test.each(examples)('README example %#  loads', (text) => {
+test.each(examples)('an example of %s loads: %s', (_, text) => {
   expect(mistakes(text)).toEqual([]);
 });
 
-test('the README lists the defaults as they are', () => {
-  const whole = examples.find((text) => text.includes('[store]')) ?? '';
+test('docs/configuration.md lists the defaults as they are', () => {
+  const whole = blocks('docs/configuration.md', 'The keys with their defaults')[0]?.text ?? '';
+  expect(whole).toContain('[store]');
   const { reporters, ...rest } = parse(whole);
   const { reporters: defaults, ...defaultRest } = parse('');
   expect(rest).toEqual(defaultRest);

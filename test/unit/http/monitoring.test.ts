@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { rows } from '../../../src/http/metrics.js';
+import { section } from '../../support/page.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const series = new Map<string, string>(
@@ -30,6 +31,20 @@ test('every alert says what is wrong, how grave it is, and what to do', () => {
     for (const key of ['expr: ', 'labels: { severity: (?:page|ticket) }', "summary: '", "description: '"])
       expect(alert).toMatch(new RegExp(key));
   }
+});
+
+test('the page tells of each alert, and how grave it is', () => {
+  const text = readFileSync(path.join(root, 'prometheus/dracd.rules.yml'), 'utf8');
+  const rules = [...text.matchAll(/- alert: (\w+)\n[^]*?severity: (\w+)/g)].map(([, name, severity]) => [
+    name,
+    severity,
+  ]);
+  const told = [
+    ...section('docs/operations.md', 'The alerts').matchAll(/^\| (`Dracd.*?) \| (\w+) \|/gm),
+  ].flatMap(([, names = '', severity]) =>
+    [...names.matchAll(/`(\w+)`/g)].map(([, name]) => [name, severity]),
+  );
+  expect(told.sort()).toEqual(rules.sort());
 });
 
 test('the dashboard is one that Grafana can import: panels apart from one another, each with a question', () => {
