@@ -20,6 +20,7 @@ import type { Fault } from './fault.js';
 import type { Revocation } from './grant.js';
 import { NOWHERE } from './grant-table.js';
 import type { Leases } from './leases.js';
+import type { Place } from './outlets.js';
 import { isNetwork, networkOfSubject, type Subject } from './subject.js';
 
 export const SCAN_STEP = 1_000;
@@ -49,6 +50,7 @@ export interface RevokerOptions {
   /** Takes subjects out of the maps. */
   readonly hide: (subjects: readonly Subject[], done: (fault?: Fault) => void) => void;
   readonly clock: { wall(): number; mono(): number; soon(fn: () => void): void };
+  readonly store: { readonly settledAt?: Place | undefined };
   /** The lease at a place is about to be taken away. */
   readonly onRevoked: (place: number) => void;
 }
@@ -60,11 +62,16 @@ interface Cut {
   readonly revision: number;
 }
 
+/** A revocation that is in the store while not all that it means is gone. */
+export interface Unfinished {
+  readonly storedAt: Place | undefined;
+}
+
 const EVERYTHING = ['0.0.0.0/0', '::/0'] as Subject[];
 
 export class Revoker {
   readonly #options: RevokerOptions;
-  readonly #cuts: Cut[] = [];
+  readonly #cuts: (Cut & Unfinished)[] = [];
 
   constructor(options: RevokerOptions) {
     this.#options = options;
@@ -73,6 +80,11 @@ export class Revoker {
   revoke(selection: LeaseSelection, done: Revoked): void {
     if ('reporter' in selection) this.#revokeReporter(selection.reporter, done);
     else this.#revokeNetworks('all' in selection ? EVERYTHING : [selection.within], done);
+  }
+
+  /** In the order in which they were stored; each is the same object until it is finished. */
+  get unfinished(): readonly Unfinished[] {
+    return this.#cuts;
   }
 
   /** Whether the lease at a place is being taken away, so that it counts no more. */
@@ -98,7 +110,8 @@ export class Revoker {
           done(0, fault);
           return;
         }
-        const cut = { matches: this.#matcher(meant), revision: leases.cut() };
+        const storedAt = this.#options.store.settledAt;
+        const cut = { matches: this.#matcher(meant), revision: leases.cut(), storedAt };
         this.#cuts.push(cut);
         const [only] = meant;
         const places =
