@@ -5,14 +5,19 @@
  * or the last ones within IDLE_MS, or watched within it; otherwise nothing is kept and an ADD costs nothing here. A watcher
  * who names a position that is no longer remembered must list anew.
  *
+ * Where they are kept in a log that survives the process (keepIn), nobody is told of a change before it is written there, so
+ * that after a restart the positions go on: no gap, and nothing told twice.
+ *
  * A watcher is told in order: first what is remembered, in steps, between which other work goes on; then each
- * change at once, in the midst of an ADD. It must be quick, and keep what it cannot pass on.
+ * change as it is written, or at once where no log is kept. It must be quick, and keep what it cannot pass on.
  */
 import type { Change, ChangeKind, Row, Watching } from './admin/operations.js';
+import { type Happened, lineOf } from './change-text.js';
 import type { Entry } from './core/entry.js';
 import type { EndedLease } from './core/leases.js';
 import type { OperatorEntry } from './core/operator-entry.js';
 import type { LedgerObserver } from './core/outlets.js';
+import type { By } from './entry-book.js';
 
 export const REMEMBERED = 65_536;
 /** For so long after the last interest changes are kept. */
@@ -22,7 +27,7 @@ const STEP = 4_096;
 
 export interface ChangesOptions {
   readonly clock: { wall(): number; mono(): number; soon(fn: () => void): void };
-  /** Which run positions belong to. */
+  /** Which run positions belong to, unless an earlier one goes on. */
   readonly epoch: string;
   /** Hears of entries, whether anybody watches or not. */
   readonly onEntry?: (change: ChangeKind, entry: OperatorEntry, by?: By) => void;
@@ -30,10 +35,17 @@ export interface ChangesOptions {
   readonly remembered?: number;
 }
 
-/** Who did it and why. */
-export interface By {
-  readonly author: string;
-  readonly reason: string;
+/** Where changes survive the process. */
+export interface Keeper {
+  /** Whether changes must be added, and may be told only when it says so. */
+  readonly holds: boolean;
+  /** Begins after a position, if it can and does not hold already. */
+  begin(since: number): void;
+  add(position: number, line: string): void;
+  /** Nobody is interested: lets go of all, and resolves when it holds no more. */
+  end(): Promise<void>;
+  /** Forgets what it has, and goes on. */
+  restart(): Promise<void>;
 }
 
 interface Watcher {
@@ -57,12 +69,15 @@ export function rowOfLease({ subject, client, reporter, expiresAt }: EndedLease)
 }
 
 export class Changes implements LedgerObserver {
-  readonly epoch: string;
   readonly #options: ChangesOptions;
   readonly #ring: Change[] = [];
   readonly #size: number;
   readonly #watchers = new Set<Watcher>();
+  #epoch: string;
+  #keeper: Keeper | undefined;
   #last = 0;
+  /** The last position that watchers may be told of. */
+  #told = 0;
   /** Changes after this position are remembered, as far as the ring goes back. */
   #since = 0;
   #interestUntil = -Infinity;
@@ -70,13 +85,61 @@ export class Changes implements LedgerObserver {
   constructor(options: ChangesOptions) {
     this.#options = options;
     this.#size = options.remembered ?? REMEMBERED;
-    this.epoch = options.epoch;
+    this.#epoch = options.epoch;
   }
 
-  /** The position of the last change. Whoever asks may watch from it for a while. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** From now on changes are told when they are in the keeper's log, who says so by `written`. */
+  keepIn(keeper: Keeper): void {
+    this.#keeper = keeper;
+  }
+
+  /** Goes on where an earlier run has ended: what came after `since`. To be called before anybody watches. */
+  goOn(epoch: string, since: number, changes: readonly Happened[]): void {
+    this.#epoch = epoch;
+    this.#since = since;
+    this.#last = since;
+    for (const change of changes) {
+      this.#last += 1;
+      this.#ring[this.#last % this.#size] = { ...change, position: this.#last };
+    }
+    this.#told = this.#last;
+    this.#interestUntil = this.#options.clock.mono() + IDLE_MS;
+  }
+
+  /** All up to this position is in the keeper's log. */
+  readonly written = (position: number): void => {
+    while (this.#told < position) {
+      this.#told += 1;
+      const change = this.#ring[this.#told % this.#size] as Change;
+      for (const watcher of this.#watchers)
+        if (watcher.isLive) {
+          watcher.position = this.#told;
+          watcher.tell(change);
+        }
+    }
+  };
+
+  /** To be called each second: lets go of the log when nobody is interested any more. */
+  tick(): void {
+    const keeper = this.#keeper;
+    if (this.#isOfInterest) keeper?.begin(this.#last);
+    else if (keeper?.holds === true) void keeper.end();
+  }
+
+  /** Lets go of all that is remembered of the past. */
+  async forget(): Promise<void> {
+    await this.#keeper?.restart();
+    this.#since = this.#told;
+  }
+
+  /** The position of the last change that watchers may know. Whoever asks may watch from it for a while. */
   get position(): number {
     this.#wake();
-    return this.#last;
+    return this.#told;
   }
 
   get watchers(): number {
@@ -84,6 +147,10 @@ export class Changes implements LedgerObserver {
   }
 
   get listens(): boolean {
+    return this.#isOfInterest || this.#keeper?.holds === true;
+  }
+
+  get #isOfInterest(): boolean {
     return this.#watchers.size > 0 || this.#options.clock.mono() < this.#interestUntil;
   }
 
@@ -103,9 +170,9 @@ export class Changes implements LedgerObserver {
   /** Tells of the changes after `position`, or of those to come; undefined when some are not remembered. */
   watch(position: number | undefined, tell: (change: Change) => void): Watching | undefined {
     this.#wake();
-    const from = position ?? this.#last;
-    if (!Number.isSafeInteger(from) || from > this.#last || from < this.#oldest) return undefined;
-    const watcher: Watcher = { position: from, isLive: from === this.#last, isOver: false, tell };
+    const from = position ?? this.#told;
+    if (!Number.isSafeInteger(from) || from > this.#told || from < this.#oldest) return undefined;
+    const watcher: Watcher = { position: from, isLive: from === this.#told, isOver: false, tell };
     this.#watchers.add(watcher);
     if (!watcher.isLive) this.#catchUp(watcher);
     return {
@@ -137,27 +204,25 @@ export class Changes implements LedgerObserver {
   #wake(): void {
     if (!this.listens) this.#since = this.#last;
     this.#interestUntil = this.#options.clock.mono() + IDLE_MS;
+    this.#keeper?.begin(this.#last);
   }
 
   #add(kind: ChangeKind, row: Row, by?: By): void {
     this.#last += 1;
     const change: Change = { position: this.#last, kind, at: this.#options.clock.wall(), row, ...by };
     this.#ring[this.#last % this.#size] = change;
-    for (const watcher of this.#watchers)
-      if (watcher.isLive) {
-        watcher.position = this.#last;
-        watcher.tell(change);
-      }
+    if (this.#keeper?.holds === true) this.#keeper.add(this.#last, lineOf(change));
+    else this.written(this.#last);
   }
 
   #catchUp(watcher: Watcher): void {
     this.#options.clock.soon(() => {
-      for (let budget = STEP; budget > 0 && watcher.position < this.#last && !watcher.isOver; budget -= 1) {
+      for (let budget = STEP; budget > 0 && watcher.position < this.#told && !watcher.isOver; budget -= 1) {
         watcher.position += 1;
         watcher.tell(this.#ring[watcher.position % this.#size] as Change);
       }
       if (watcher.isOver) return;
-      if (watcher.position < this.#last) this.#catchUp(watcher);
+      if (watcher.position < this.#told) this.#catchUp(watcher);
       else watcher.isLive = true;
     });
   }

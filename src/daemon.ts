@@ -5,32 +5,23 @@
  * that fails undoes what it had started. What is said to systemd, to a terminal and to the process
  * is main's business.
  */
-import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Operations } from './admin/operations.js';
 import type { AdminServer } from './admin/server.js';
 import { openAdmin } from './admin-door.js';
+import { revive } from './assemble.js';
 import type { Audit } from './audit/audit.js';
-import { Changes } from './changes.js';
 import type { Config } from './config.js';
-import { Entries } from './core/entries.js';
-import { Ledger, type LedgerAlarms } from './core/ledger.js';
+import type { Ledger } from './core/ledger.js';
 import { ReporterNames } from './core/reporter-names.js';
-import { reasonOf } from './core/fault.js';
 import type { Network } from './core/network.js';
-import type { LeanPermission, Permission } from './core/subject.js';
-import { EntryBook } from './entry-book.js';
-import { formats } from './exports/formats.js';
-import { LiveMaps } from './exports/live-maps.js';
-import { exclusive } from './exports/map-lock.js';
 import { type GrantRules, grantRules, setHosts } from './grant-rules.js';
 import { HostAddresses } from './intake/host-addresses.js';
 import { intakes } from './intake/intakes.js';
 import type { Lookup } from './lookups/lookup.js';
 import { lookups } from './lookups/lookups.js';
-import { observers } from './observers.js';
-import { openAudit } from './open-audit.js';
-import { operate, type Parts } from './operate.js';
+import { coverageRules, KeepChanges } from './keep-changes.js';
+import { operate } from './operate.js';
 import type { Reloaded } from './operations.js';
 import { compareConfigs } from './reload.js';
 import { ReportClient } from './report/client.js';
@@ -40,8 +31,6 @@ import { Counters } from './runtime/counters.js';
 import { Lifecycle } from './runtime/lifecycle.js';
 import type { Logger } from './runtime/log.js';
 import { StatusDoor, type StatusDoorOptions } from './status-door.js';
-import { EntriesFile, loadEntries } from './store/entries-file.js';
-import { Journal } from './store/journal.js';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -62,12 +51,6 @@ const TICK_INTERVAL_MS = 1_000;
 const STOP_BOUND_MS = 600;
 const SELF_CHECK_MS = 5_000;
 
-/** For how long ended grants are remembered: as long as the look-up that explains the most needs it. */
-function rememberedMs(config: Config): number {
-  const explained = config.lookups.filter(({ miss }) => miss.answer === 'explain');
-  return Math.max(0, ...explained.map(({ miss }) => Math.max(miss.pastMs, miss.graceMs)));
-}
-
 type RpcIntake = ReturnType<(typeof intakes)['rpc']>;
 
 export class Daemon {
@@ -84,6 +67,7 @@ export class Daemon {
   #reporterNetworks: readonly Network[] = [];
   #operations: Operations | undefined;
   #admin: AdminServer | undefined;
+  #kept: KeepChanges | undefined;
   #lookups: readonly Lookup[] = [];
   #intake: RpcIntake | undefined;
   readonly #startedAt: number;
@@ -115,28 +99,13 @@ export class Daemon {
 
     // Before the grants come back: those that may not be granted any more must not.
     this.#readReporters(config);
-    const { journal, grants } = await Journal.open({
-      directory: config.store.directory,
-      durability: config.store.durability,
-      lifetimeMs: config.grants.lifetime,
-      forgetAll: this.#options.forgetAll,
-      clock,
-      log,
+    const parts = await revive({
+      ...this.#options,
+      rules: this.#rules,
+      lifecycle: this.#lifecycle,
+      kept: this.#keepChanges(config),
     });
-    this.#lifecycle.onStop('journal', () => journal.close());
-    const stored = loadEntries(config.store.directory);
-
-    const { audit, book, changes, entries, ledger, maps } = this.#assemble(journal);
-    // Entries first: what is denied has no lease.
-    entries.restore(this.#options.forgetAll ? stored.filter(({ kind }) => kind !== 'grant') : stored);
-    // Operators' grants would come back with the next start.
-    if (this.#options.forgetAll && stored.some(({ kind }) => kind === 'grant')) await book.rewrite();
-    ledger.restore(grants);
-    await audit.start(
-      { forgotAll: this.#options.forgetAll, lifetimeMs: config.grants.lifetime },
-      ledger.leases.all(),
-    );
-
+    const { audit, changes, entries, journal, ledger, maps } = parts;
     this.#lifecycle.onStop('maps', () => maps.close());
     await maps.open();
     this.#every(SWEEP_INTERVAL_MS, () => {
@@ -145,12 +114,15 @@ export class Daemon {
     });
     this.#every(TICK_INTERVAL_MS, () => {
       journal.tick();
+      this.#kept?.tick();
       maps.tick();
     });
-    this.#operations = operate(
-      { ledger, journal, maps, changes, book, audit },
-      { ...this.#options, rules: this.#rules, counters: this.#counters, reload: () => this.reload() },
-    );
+    this.#operations = operate(parts, {
+      ...this.#options,
+      rules: this.#rules,
+      counters: this.#counters,
+      reload: () => this.reload(),
+    });
 
     this.#host.onChange(() => {
       this.#hostChanged();
@@ -172,66 +144,17 @@ export class Daemon {
     });
   }
 
-  /** The ledger between the journal and the maps, and what operators' entries are kept by. */
-  #assemble(journal: Journal): Omit<Parts, 'journal'> & { readonly entries: Entries } {
-    const { config, clock, log } = this.#options;
-    const snapshot = (): Iterable<Permission> => ledger.permissions();
-    const lean = (): Iterable<LeanPermission> => ledger.lean();
-    const maps = new LiveMaps(
-      config.exports.map(({ format, ...rest }) =>
-        exclusive(formats[format].create({ ...rest, clock, log, snapshot, lean }), { ...rest, log }),
-      ),
-    );
-    const audit = openAudit({ config, standing: this.#rules.standing, clock, log });
-    this.#lifecycle.onStop('audit', () => audit.stop());
-    const changes = new Changes({
-      clock,
-      epoch: randomUUID(),
-      onEntry: (change, entry, by) => {
-        audit.entry(change, entry, by);
-      },
-    });
-    const ledger: Ledger = new Ledger({
-      store: journal,
-      map: maps,
-      clock,
-      ...this.#rules,
-      alarms: this.#alarms(() => {
-        book.rewrite().catch((error: unknown) => {
-          log.error('entries: their ends could not be written anew', { error: reasonOf(error) });
-        });
-      }),
-      observer: observers(changes, audit),
+  #keepChanges(config: Config): KeepChanges {
+    const { clock, forgetAll, log } = this.#options;
+    this.#kept = new KeepChanges({
+      ...coverageRules(config, this.#host.list()),
+      directory: config.store.directory,
       lifetimeMs: config.grants.lifetime,
-      max: config.grants.max,
-      pastMs: rememberedMs(config),
+      forgetAll,
+      clock,
+      log,
     });
-    const entries = this.#entries({ ledger, maps, changes });
-    const book = new EntryBook({
-      file: new EntriesFile(config.store.directory),
-      standing: this.#rules.standing,
-      entries,
-    });
-    this.#lifecycle.onStop('entries', () => book.idle());
-    return { audit, book, changes, entries, ledger, maps };
-  }
-
-  #entries({ ledger, maps, changes }: Pick<Parts, 'ledger' | 'maps' | 'changes'>): Entries {
-    const { log } = this.#options;
-    return new Entries({
-      standing: this.#rules.standing,
-      decision: ledger.decision,
-      time: ledger.leases.time,
-      map: maps,
-      revoke: (selection, done) => {
-        ledger.revoke(selection, done);
-      },
-      onOver: (entry) => {
-        const { author, kind, reason, subject } = entry;
-        changes.entry(kind === 'grant' ? 'expired' : kind === 'pin' ? 'unpinned' : 'undenied', entry);
-        log.info('entry: over', { kind, subject, author, reason });
-      },
-    });
+    return this.#kept;
   }
 
   async #openLookups(ledger: Ledger, audit: Audit): Promise<void> {
@@ -296,25 +219,6 @@ export class Daemon {
     });
   }
 
-  #alarms(onJump: () => void): LedgerAlarms {
-    const { log } = this.#options;
-    return {
-      full: (max) => {
-        log.error('ledger: full, new clients are refused', {
-          max,
-          cure: 'raise grants.max, or find the reporter that floods',
-        });
-      },
-      roomAgain: () => {
-        log.info('ledger: room again');
-      },
-      clockJumped: (byMs) => {
-        log.warn('the wall clock jumped; grants end by the monotonic clock', { byMs: Math.round(byMs) });
-        onJump();
-      },
-    };
-  }
-
   #readReporters(config: Config): void {
     this.#believe(config, readReporters(config.reporters, this.#host.list(), this.#options.log));
   }
@@ -324,6 +228,7 @@ export class Daemon {
     this.#rules.reporters.replace(reporters);
     this.#names.replace(config.reporters.names);
     setHosts(this.#rules, this.#host.list());
+    this.#kept?.coverageMoved();
   }
 
   #hostChanged(): void {
@@ -332,6 +237,7 @@ export class Daemon {
     } catch (error) {
       this.#options.log.error('reporters: kept as they were', { error: String(error) });
       setHosts(this.#rules, this.#host.list());
+      this.#kept?.coverageMoved();
     }
   }
 

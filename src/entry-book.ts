@@ -1,6 +1,9 @@
 /**
  * entry-book - operators' entries, made durable before they are in force
  *
+ * Those who follow changes are told by `diary`: of what is about to be done before it is saved, and of what was done
+ * when it is in force, in the same order.
+ *
  * Changes that come while the file is being written form the next group: one write for all that waited, and then
  * all of them take effect in the order in which they came.
  *
@@ -19,10 +22,31 @@ export interface Booked {
   readonly fault: Fault | undefined;
 }
 
+/** Who did it and why. */
+export interface By {
+  readonly author: string;
+  readonly reason: string;
+}
+
+/** What a change does to an entry. */
+export interface Act {
+  readonly kind: 'granted' | 'renewed' | 'revoked' | 'pinned' | 'unpinned' | 'denied' | 'undenied';
+  readonly entry: OperatorEntry;
+  readonly by: By | undefined;
+}
+
+export interface Diary {
+  /** Resolves when it would be known after a kill that this was to be done, or when that cannot be. */
+  intend(acts: readonly Act[]): Promise<void>;
+  /** The acts intended last are in force; none of them when they could not be saved. */
+  done(acts: readonly Act[]): void;
+}
+
 export interface EntryBookOptions {
   readonly file: { save(entries: Iterable<OperatorEntry>): Promise<void> };
   readonly standing: { entries(): Iterable<OperatorEntry> };
   readonly entries: { change(changes: readonly EntryChange[], done: (fault?: Fault) => void): void };
+  readonly diary: Diary;
   /** How many entries there may be; default MAX_ENTRIES. */
   readonly max?: number;
 }
@@ -30,6 +54,7 @@ export interface EntryBookOptions {
 interface Waiting {
   /** Nothing: all are to be written again. */
   readonly change: EntryChange | undefined;
+  readonly by: By | undefined;
   readonly resolve: (booked: Booked) => void;
   readonly reject: (fault: Fault) => void;
 }
@@ -44,8 +69,8 @@ export class EntryBook {
   }
 
   /** Resolves when the change is durable, in force and shown, or cannot be shown. Rejects with a Fault. */
-  change(change: EntryChange): Promise<Booked> {
-    return this.#enqueue(change);
+  change(change: EntryChange, by?: By): Promise<Booked> {
+    return this.#enqueue(change, by);
   }
 
   /** Writes all entries again. Rejects with Fault STORE. */
@@ -58,9 +83,9 @@ export class EntryBook {
     await this.#working;
   }
 
-  #enqueue(change: EntryChange | undefined): Promise<Booked> {
+  #enqueue(change: EntryChange | undefined, by?: By): Promise<Booked> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, resolve, reject });
+      this.#waiting.push({ change, by, resolve, reject });
       this.#working ??= this.#work();
     });
   }
@@ -73,9 +98,37 @@ export class EntryBook {
   }
 
   async #book(group: readonly Waiting[]): Promise<void> {
-    const { entries, file, max = MAX_ENTRIES, standing } = this.#options;
+    const { diary, entries, file, standing } = this.#options;
+    const { accepted, draft } = this.#draft(group);
+    // What was not there cannot go.
+    const real = accepted.filter(
+      ({ before, change }) => change !== undefined && ('come' in change || before !== undefined),
+    );
+    const acts = real.map(actOf).filter((act) => act !== undefined);
+    if (acts.length > 0) await diary.intend(acts);
+    try {
+      await file.save(draft.values());
+    } catch (thrown) {
+      if (acts.length > 0) diary.done([]);
+      for (const { reject } of accepted) reject(toFault(thrown, 'STORE'));
+      return;
+    }
+    const changes = real.map(({ change }) => change).filter((change) => change !== undefined);
+    const done = meanwhile(acts, standing.entries());
+    const shown = new Promise<Fault | undefined>((resolve) => {
+      entries.change(changes, resolve);
+    });
+    // They are in force, and may come to their ends before maps show them.
+    if (acts.length > 0) diary.done(done);
+    const fault = await shown;
+    for (const { before, resolve } of accepted) resolve({ before, fault });
+  }
+
+  /** What will stand there; those for which there is no room are rejected. */
+  #draft(group: readonly Waiting[]): { accepted: Accepted[]; draft: Map<string, OperatorEntry> } {
+    const { max = MAX_ENTRIES, standing } = this.#options;
     const draft = new Map(Array.from(standing.entries(), (entry) => [idOf(entry), entry] as const));
-    const accepted: (Waiting & { before: OperatorEntry | undefined })[] = [];
+    const accepted: Accepted[] = [];
     for (const one of group) {
       const change = one.change;
       const id = change === undefined ? '' : idOf('come' in change ? change.come : change.go);
@@ -91,20 +144,38 @@ export class EntryBook {
       } else draft.delete(id);
       accepted.push({ ...one, before });
     }
-    try {
-      await file.save(draft.values());
-    } catch (thrown) {
-      for (const { reject } of accepted) reject(toFault(thrown, 'STORE'));
-      return;
-    }
-    // What was not there cannot go.
-    const changes = accepted
-      .filter(({ before, change }) => before !== undefined || (change !== undefined && 'come' in change))
-      .map(({ change }) => change)
-      .filter((change) => change !== undefined);
-    const fault = await new Promise<Fault | undefined>((resolve) => {
-      entries.change(changes, resolve);
-    });
-    for (const { before, resolve } of accepted) resolve({ before, fault });
+    return { accepted, draft };
   }
+}
+
+type Accepted = Waiting & { readonly before: OperatorEntry | undefined };
+
+const COMING = { grant: 'granted', pin: 'pinned', deny: 'denied' } as const;
+const GOING = { grant: 'revoked', pin: 'unpinned', deny: 'undenied' } as const;
+
+function actOf({ before, by, change }: Accepted): Act | undefined {
+  if (change !== undefined && 'come' in change) {
+    const { come: entry } = change;
+    const isRenewal = entry.kind === 'grant' && before !== undefined;
+    return { kind: isRenewal ? 'renewed' : COMING[entry.kind], entry, by };
+  }
+  return before && { kind: GOING[before.kind], entry: before, by };
+}
+
+/** The acts as they are when they are done: what has come to its end since they were asked for is over already. */
+export function meanwhile(
+  acts: readonly Act[],
+  there: Iterable<Pick<OperatorEntry, 'kind' | 'subject'>>,
+): Act[] {
+  const ids = new Set(Array.from(there, idOf));
+  return acts.flatMap((act) => {
+    const id = idOf(act.entry);
+    const wasThere = ids.has(id);
+    if (act.kind === 'revoked' || act.kind === 'unpinned' || act.kind === 'undenied') {
+      ids.delete(id);
+      return wasThere ? [act] : [];
+    }
+    ids.add(id);
+    return act.kind === 'renewed' && !wasThere ? [{ ...act, kind: 'granted' as const }] : [act];
+  });
 }

@@ -22,6 +22,7 @@ import { HostAddresses } from './intake/host-addresses.js';
 import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import { type Log, silentLog } from './runtime/log.js';
+import { removeChanges } from './store/change-log.js';
 import { Journal } from './store/journal.js';
 
 export interface ImportGrantsOptions {
@@ -128,6 +129,8 @@ export async function importGrants(options: ImportGrantsOptions): Promise<void> 
     log,
   });
   try {
+    // What comes now was not told to anybody who watched.
+    await removeChanges(directory);
     for (const group of selection.groups(grants)) {
       await commit(journal, group);
       journal.tick();

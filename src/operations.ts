@@ -33,7 +33,7 @@ import { isWithin, overlaps } from './core/network.js';
 import type { EntryKind, OperatorEntry } from './core/operator-entry.js';
 import type { Standing } from './core/standing.js';
 import { networkOfSubject, type Subject } from './core/subject.js';
-import type { Booked, EntryBook } from './entry-book.js';
+import type { Booked, By, EntryBook } from './entry-book.js';
 import { explain } from './explain.js';
 import { forget } from './forget.js';
 import { entryOfWish } from './wish.js';
@@ -69,21 +69,9 @@ export interface OperationsOptions {
   shutdown(author: string): void;
 }
 
-interface By {
-  readonly author: string;
-  readonly reason: string;
-}
-
-/** What a change of an entry is called in the feed and in the audit. */
-const COMING = {
-  grant: { change: 'granted', what: 'authorize' },
-  pin: { change: 'pinned', what: 'pin' },
-  deny: { change: 'denied', what: 'deny' },
-} as const;
-const GOING = {
-  pin: { change: 'unpinned', what: 'unpin' },
-  deny: { change: 'undenied', what: 'undeny' },
-} as const;
+/** What a change of an entry is called in the audit. */
+const COMING = { grant: 'authorize', pin: 'pin', deny: 'deny' } as const;
+const GOING = { pin: 'unpin', deny: 'undeny' } as const;
 /** Rows looked at and not fitting before others are let run. */
 const BREATH = 1_000;
 
@@ -112,25 +100,23 @@ export class LedgerOperations implements Operations {
     const grants = this.#grantsIn({ within: subject }).filter((one) =>
       isWithin(networkOfSubject(one.subject), denied),
     );
-    const booked = await this.#remove(grants);
-    this.#tellRevoked(booked, by);
+    const booked = await this.#remove(grants, by);
     return booked.find(({ fault }) => fault !== undefined)?.fault;
   }
 
-  #remove(entries: readonly OperatorEntry[]): Promise<Booked[]> {
+  #remove(entries: readonly OperatorEntry[], by: By): Promise<Booked[]> {
     return Promise.all(
-      entries.map(({ kind, subject }) => this.#options.book.change({ go: { kind, subject } })),
+      entries.map(({ kind, subject }) => this.#options.book.change({ go: { kind, subject } }, by)),
     );
   }
 
   #come(kind: EntryKind, wish: Wish): Promise<Row> {
-    const { book, changes, clock, never, standing, unsaid } = this.#options;
+    const { book, clock, never, standing, unsaid } = this.#options;
     const { author, reason, subject, user } = wish;
-    const { change, what } = COMING[kind];
+    const what = COMING[kind];
     return this.#audited({ what, subject, author, reason, user }, async () => {
       const entry = entryOfWish(kind, wish, { never, standing, unsaid, now: clock.wall() });
-      const { before, fault } = await book.change({ come: entry });
-      changes.entry(kind === 'grant' && before !== undefined ? 'renewed' : change, entry, { author, reason });
+      const { fault } = await book.change({ come: entry }, { author, reason });
       const ended = kind === 'deny' ? await this.#endGrants(entry, { author, reason }) : undefined;
       throwStanding(fault ?? ended, `the ${kind} of ${subject} stands`);
       return { result: rowOfEntry(entry) };
@@ -138,10 +124,9 @@ export class LedgerOperations implements Operations {
   }
 
   remove(kind: 'pin' | 'deny', subject: Subject, by: By): Promise<boolean> {
-    const { change, what } = GOING[kind];
+    const what = GOING[kind];
     return this.#audited({ what, subject, ...by }, async () => {
-      const { before, fault } = await this.#options.book.change({ go: { kind, subject } });
-      if (before !== undefined) this.#options.changes.entry(change, before, by);
+      const { before, fault } = await this.#options.book.change({ go: { kind, subject } }, by);
       throwStanding(fault, `the ${kind} of ${subject} is gone`);
       return { result: before !== undefined, outcome: before === undefined ? 'there was none' : undefined };
     });
@@ -158,8 +143,8 @@ export class LedgerOperations implements Operations {
 
   async #takeAway(selection: Selection, by: By): Promise<number> {
     const entries = 'reporter' in selection ? [] : this.#grantsIn(selection);
-    const booked = await this.#remove(entries);
-    const gone = this.#tellRevoked(booked, by);
+    const booked = await this.#remove(entries, by);
+    const gone = booked.filter(({ before }) => before !== undefined).length;
     const { count, fault } = await new Promise<{ count: number; fault: Fault | undefined }>((resolve) => {
       this.#options.ledger.revoke(selection, (leases, problem) => {
         resolve({ count: leases + gone, fault: problem });
@@ -173,12 +158,6 @@ export class LedgerOperations implements Operations {
       );
     throwStanding(fault ?? booked.find((one) => one.fault !== undefined)?.fault, `${count} were taken away`);
     return count;
-  }
-
-  #tellRevoked(booked: readonly Booked[], by: By): number {
-    const gone = booked.map(({ before }) => before).filter((before) => before !== undefined);
-    for (const entry of gone) this.#options.changes.entry('revoked', entry, by);
-    return gone.length;
   }
 
   /** Operators' grants that a revocation is about. */
@@ -203,9 +182,9 @@ export class LedgerOperations implements Operations {
   }
 
   forget(client: ClientAddress, by: By): Promise<Forgotten> {
-    const { audit, clock } = this.#options;
+    const { audit, changes, clock } = this.#options;
     const revoke = (within: ClientAddress): Promise<number> => this.#takeAway({ within }, by);
-    return forget(client, by, { revoke, audit, clock });
+    return forget(client, by, { revoke, changes, audit, clock });
   }
 
   *rows(filter: Filter): Generator<Row | undefined> {

@@ -40,15 +40,23 @@ export class Entries {
   readonly #options: EntriesOptions;
   /** The map may hold what it would not show if it were built now, or lack what it would. */
   #hides = false;
+  #sweptUntil: number;
 
   constructor(options: EntriesOptions) {
     this.#options = options;
+    this.#sweptUntil = options.time.now();
+  }
+
+  /** All that was over by then has been ended. Steady time. */
+  get sweptUntil(): number {
+    return this.#sweptUntil;
   }
 
   /** Takes over what was stored; what is left of an entry is never more than it had at first. */
   restore(entries: Iterable<OperatorEntry>): void {
     const { standing, time } = this.#options;
     const now = time.now();
+    this.#sweptUntil = now;
     for (const entry of entries) {
       const { createdAt, expiresAt } = entry;
       const deadline = this.#deadlineOf(entry);
@@ -85,7 +93,9 @@ export class Entries {
   sweep(): void {
     const { onOver, standing, time } = this.#options;
     let isStale = false;
-    for (const entry of standing.over(time.now())) {
+    const now = time.now();
+    this.#sweptUntil = now;
+    for (const entry of standing.over(now)) {
       const needsRenewal = this.#go(entry, ignore);
       isStale ||= needsRenewal;
       onOver(entry);

@@ -23,6 +23,11 @@ export class ExpiryIndex {
     else places.push(place);
   }
 
+  /** Nothing is left of what was scheduled for this time or before it. */
+  get sweptUntil(): number {
+    return this.#swept * SLOT_MS;
+  }
+
   /** Takes out a place whose slot is over; undefined when there is none. */
   take(now: number): number | undefined {
     while (this.#swept < Math.floor(now / SLOT_MS)) {

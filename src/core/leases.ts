@@ -132,6 +132,11 @@ export class Leases {
     this.table.remove(place);
   }
 
+  /** All that ended by then has been taken over, unless it came later. Steady time. */
+  get sweptUntil(): number {
+    return this.#expiries.sweptUntil;
+  }
+
   /** Lets go of what ended too long ago. */
   forget(): void {
     this.#ended.forget(this.time.now());

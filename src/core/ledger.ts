@@ -91,7 +91,7 @@ export class Ledger {
   readonly #options: LedgerOptions;
   /** Which rule says what of a client. */
   readonly decision: Decision;
-  readonly #revoker: Revoker;
+  readonly revoker: Revoker;
   #sweeping = false;
   #full = false;
 
@@ -107,13 +107,12 @@ export class Ledger {
   #rewriteDue = false;
 
   constructor(options: LedgerOptions) {
-    const { clock, coverage, observer, pastMs } = options;
+    const { clock, observer, pastMs } = options;
     this.#options = options;
     this.leases = new Leases({ clocks: clock, pastMs });
-    this.#revoker = new Revoker({
+    this.revoker = new Revoker({
       leases: this.leases,
-      coverage,
-      clock,
+      ...options,
       enqueue: (turn) => {
         this.#turns.push({ turn, behind: this.#waiting.length });
         this.#work();
@@ -128,7 +127,7 @@ export class Ledger {
     this.decision = new Decision({
       ...options,
       leases: this.leases,
-      dooms: (place) => this.#revoker.dooms(place),
+      dooms: (place) => this.revoker.dooms(place),
       isFull: () => this.#full,
     });
   }
@@ -155,7 +154,7 @@ export class Ledger {
 
   /** Takes leases away. */
   revoke(selection: LeaseSelection, done: Revoked): void {
-    this.#revoker.revoke(selection, done);
+    this.revoker.revoke(selection, done);
   }
 
   /** The grants that are alive now. Safe to step through while the ledger changes. */
@@ -295,7 +294,7 @@ export class Ledger {
         return;
       }
       const place = next.value;
-      if (this.#revoker.dooms(place)) continue;
+      if (this.revoker.dooms(place)) continue;
       const { client, reporter } = this.leases.table.grantAt(place);
       const subject = this.leases.table.subjectAt(place);
       this.#groupEntries.push(

@@ -7,11 +7,19 @@ import type { Grant, Revocation } from './grant.js';
 import type { EndedLease } from './leases.js';
 import type { Permission, Subject } from './subject.js';
 
+/** A place in a store's sequence of groups. */
+export interface Place {
+  readonly segment: number;
+  readonly offset: number;
+}
+
 export interface GrantStore {
   /** Makes grants durable as one group, then calls done once, with a Fault when they are not. One call at a time. */
   commit(grants: readonly Grant[], done: (fault?: Fault) => void): void;
   /** Likewise, that what was committed before for clients in these networks counts no more. */
   revoke(revocations: readonly Revocation[], done: (fault?: Fault) => void): void;
+  /** Where in the store the last group ended, if it has such places. */
+  readonly settledAt?: Place | undefined;
   /** In words, why grants cannot be made durable at present. */
   readonly degraded: string | undefined;
 }

@@ -20,6 +20,7 @@ import type { Fault } from './fault.js';
 import type { Revocation } from './grant.js';
 import { NOWHERE } from './grant-table.js';
 import type { Leases } from './leases.js';
+import type { Place } from './outlets.js';
 import { isNetwork, networkOfSubject, type Subject } from './subject.js';
 
 export const SCAN_STEP = 1_000;
@@ -51,6 +52,7 @@ export interface RevokerOptions {
   /** Takes subjects out of the maps. */
   readonly hide: (subjects: readonly Subject[], done: (fault?: Fault) => void) => void;
   readonly clock: { wall(): number; mono(): number; soon(fn: () => void): void };
+  readonly store: { readonly settledAt?: Place | undefined };
   /** The lease at a place is about to be taken away. */
   readonly onRevoked: (place: number) => void;
 }
@@ -62,11 +64,16 @@ interface Cut {
   readonly revision: number;
 }
 
+/** A revocation that is in the store while not all that it means is gone. */
+export interface Unfinished {
+  readonly storedAt: Place | undefined;
+}
+
 const EVERYTHING = ['0.0.0.0/0', '::/0'] as Subject[];
 
 export class Revoker {
   readonly #options: RevokerOptions;
-  readonly #cuts: Cut[] = [];
+  readonly #cuts: (Cut & Unfinished)[] = [];
 
   constructor(options: RevokerOptions) {
     this.#options = options;
@@ -75,6 +82,11 @@ export class Revoker {
   revoke(selection: LeaseSelection, done: Revoked): void {
     if ('reporter' in selection) this.#revokeReporter(selection.reporter, done);
     else this.#revokeNetworks('all' in selection ? EVERYTHING : [selection.within], done);
+  }
+
+  /** In the order in which they were stored; each is the same object until it is finished. */
+  get unfinished(): readonly Unfinished[] {
+    return this.#cuts;
   }
 
   /** Whether the lease at a place is being taken away, so that it counts no more. */
@@ -100,7 +112,8 @@ export class Revoker {
           done(0, fault);
           return;
         }
-        const cut = { matches: this.#matcher(meant), revision: leases.cut() };
+        const { settledAt: storedAt } = this.#options.store;
+        const cut = { matches: this.#matcher(meant), revision: leases.cut(), storedAt };
         const [only] = meant;
         const places =
           meant.length === 1 && only !== undefined && !isNetwork(only)
@@ -125,7 +138,7 @@ export class Revoker {
   }
 
   /** Takes what is meant, which the store knows of, out of the table and the maps, step by step. Until then it is doomed. */
-  #remove(cut: Cut, places: Iterator<number>, done: Revoked): void {
+  #remove(cut: Cut & Unfinished, places: Iterator<number>, done: Revoked): void {
     const { clock, hide } = this.#options;
     this.#cuts.push(cut);
     let count = 0;
@@ -194,7 +207,7 @@ export class Revoker {
 
   /** A turn for each step in which something was found. */
   #revokeEach(cut: Cut, places: Iterator<number>, done: Revoked): void {
-    const { clock, enqueue, leases } = this.#options;
+    const { clock, enqueue, leases, store } = this.#options;
     let count = 0;
     let failed: Fault | undefined;
     const step = (): void => {
@@ -220,7 +233,8 @@ export class Revoker {
             done(count, fault);
             return;
           }
-          const those = { matches: (place: number) => told.has(place), revision: cut.revision };
+          const { settledAt: storedAt } = store;
+          const those = { matches: (place: number) => told.has(place), revision: cut.revision, storedAt };
           this.#remove(those, told.values(), (n, mapFault) => {
             count += n;
             goOn(mapFault);

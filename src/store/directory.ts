@@ -12,6 +12,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Fault, reasonOf, toFault } from '../core/fault.js';
 import { tryLockFile } from '../runtime/file-lock.js';
+import { CHANGES_NAME, NEW_CHANGES_NAME, OLD_CHANGES_NAME } from './change-log.js';
 import { ENTRIES_NAME, NEW_ENTRIES_NAME } from './entries-file.js';
 import { segmentNumber } from './segment.js';
 
@@ -21,6 +22,9 @@ const OWN_NAMES: readonly string[] = [
   LOCK_NAME,
   ENTRIES_NAME,
   NEW_ENTRIES_NAME,
+  CHANGES_NAME,
+  OLD_CHANGES_NAME,
+  NEW_CHANGES_NAME,
   // The audit's, which is kept here because only the daemon may write here.
   'audit.key',
   'audit.key.new',

@@ -19,12 +19,13 @@ import { crc32 } from 'node:zlib';
 import type { ClientAddress } from '../core/address.js';
 import { IPV4_BYTES, IPV6_BYTES, addressFromBytes, addressToBytes } from '../core/address.js';
 import type { Grant, Revocation } from '../core/grant.js';
-import { networkOf } from '../core/network.js';
+import { type Network, networkOf } from '../core/network.js';
 import { PrefixMap } from '../core/prefix-map.js';
-import { partsOf } from '../core/subject.js';
+import { partsOf, type Subject, subjectOf } from '../core/subject.js';
 
 export const FORMAT_VERSION = 2;
 export const HEADER_BYTES = 16;
+export const FIRST_FRAME_AT = HEADER_BYTES;
 export const FRAME_HEADER_BYTES = 8;
 const MAGIC = Buffer.from('dracdjnl', 'latin1');
 const HEADER_CRC_AT = 12;
@@ -213,12 +214,46 @@ class AddressReader {
   }
 }
 
+const timeAt = (bytes: Buffer, at: number): number =>
+  bytes.readUInt16BE(at) * TWO_32 + bytes.readUInt32BE(at + 2);
+
+/** The entries of a frame that frameEnd has accepted, in order: for few. */
+export function* entriesIn(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): Generator<{ readonly grant: Grant } | { readonly revoked: Subject }> {
+  const addresses = new AddressReader();
+  for (let at = start + FRAME_HEADER_BYTES, next; at < end; at = next) {
+    const length = bytes[at + 1] ?? 0;
+    const more = at + 2 + length;
+    next = entryEnd(bytes, at) ?? end;
+    if (bytes[at] === KIND_REVOCATION) {
+      const base = Uint8Array.from(bytes.subarray(at + 2, more));
+      yield { revoked: subjectOf(networkOf(base, bytes[more] ?? 0)) };
+    } else {
+      const client = addresses.fresh(bytes, at + 2, length);
+      const reporter = addresses.shared(bytes, more + 1, bytes[more] ?? 0);
+      yield { grant: { client, reporter, expiresAt: timeAt(bytes, next - TIME_BYTES) } };
+    }
+  }
+}
+
 /** A grant as it is collected, with its place in the order of all entries. */
 interface Collected {
   client: ClientAddress;
   expiresAt: number;
   reporter: ClientAddress;
   order: number;
+}
+
+/** The same for others. */
+export type HeldGrant = Readonly<Collected>;
+
+/** The revocation of a network, with its place in that order. */
+interface Later {
+  readonly network: Network;
+  readonly order: number;
 }
 
 /**
@@ -233,6 +268,9 @@ export class GrantCollector {
   readonly #grants = new Map<number | ClientAddress, Collected>();
   /** The order of the last revocation of each network. */
   readonly #revoked = new PrefixMap<number>();
+  /** Revocations of networks that are yet to be taken, while some are put off. */
+  #later: Later[] = [];
+  #putsOff = false;
   #order = 0;
 
   constructor(now: number, lifetimeMs: number) {
@@ -253,13 +291,30 @@ export class GrantCollector {
         at = next + 1 + TIME_BYTES;
         continue;
       }
-      const timeAt = next + 1 + (bytes[next] ?? 0);
-      const expiresAt = bytes.readUInt16BE(timeAt) * TWO_32 + bytes.readUInt32BE(timeAt + 2);
+      const endsAt = next + 1 + (bytes[next] ?? 0);
+      const expiresAt = timeAt(bytes, endsAt);
       if (expiresAt > newest) newest = expiresAt;
       if (expiresAt > this.#now) this.#collect(bytes, at, Math.min(expiresAt, this.#latest));
-      at = timeAt + TIME_BYTES;
+      at = endsAt + TIME_BYTES;
     }
     return newest;
+  }
+
+  /** The same, but what networks it revokes is put off until applyLater. */
+  takeLater(bytes: Buffer, start: number, end: number): number {
+    this.#putsOff = true;
+    const newest = this.take(bytes, start, end);
+    this.#putsOff = false;
+    return newest;
+  }
+
+  /** Revokes what was put off, and answers it. */
+  applyLater(): readonly Later[] {
+    const later = this.#later;
+    this.#later = [];
+    for (const { network, order } of later)
+      this.#revoked.set(network, Math.max(order, this.#revoked.get(network) ?? 0));
+    return later;
   }
 
   #collect(bytes: Buffer, at: number, expiresAt: number): void {
@@ -288,12 +343,13 @@ export class GrantCollector {
   #revoke(bytes: Buffer, at: number): void {
     const length = bytes[at + 1] ?? 0;
     const prefix = bytes[at + 2 + length] ?? 0;
-    if (prefix === length * 8) this.#grants.delete(this.#keyAt(bytes, at));
-    else
-      this.#revoked.set(
-        networkOf(Uint8Array.from(bytes.subarray(at + 2, at + 2 + length)), prefix),
-        this.#order,
-      );
+    if (prefix === length * 8) {
+      this.#grants.delete(this.#keyAt(bytes, at));
+      return;
+    }
+    const network = networkOf(Uint8Array.from(bytes.subarray(at + 2, at + 2 + length)), prefix);
+    if (this.#putsOff) this.#later.push({ network, order: this.#order });
+    else this.#revoked.set(network, this.#order);
   }
 
   /** Whether a network that holds the client was revoked after this grant. */
@@ -301,6 +357,11 @@ export class GrantCollector {
     if (this.#revoked.size === 0) return false;
     for (const last of this.#revoked.covering(addressToBytes(client))) if (last > order) return true;
     return false;
+  }
+
+  /** Those that stand by now. */
+  held(): HeldGrant[] {
+    return Array.from(this.#grants.values(), (one) => ({ ...one })).filter((one) => !this.#isRevoked(one));
   }
 
   grants(): Grant[] {

@@ -22,17 +22,20 @@
 import path from 'node:path';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Grant, Revocation } from '../core/grant.js';
+import type { Place } from '../core/outlets.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Spread } from '../runtime/distribution.js';
 import type { Log } from '../runtime/log.js';
 import type { DirectoryLock } from './directory.js';
 import { lockDirectory, prepareDirectory } from './directory.js';
-import { GroupEncoder, HEADER_BYTES } from './frame.js';
+import { GroupEncoder } from './frame.js';
 import type { RecoveredSegment, Recovery } from './recover.js';
 import { recover } from './recover.js';
 import { Sealed } from './sealed.js';
 import type { Files } from './segment.js';
-import { Segment, codeOf, cutFile, nodeFiles, segmentName, settle } from './segment.js';
+import { Segment, codeOf, nodeFiles, segmentName } from './segment.js';
+import type { Since, TailFound } from './tail.js';
+import { removeSegments, tidySegments } from './tidy.js';
 import { Timings } from './timings.js';
 
 const SEGMENT_BYTES = 67_108_864;
@@ -54,6 +57,10 @@ export interface JournalOptions {
   readonly forgetAll?: boolean;
   readonly clock: Clock;
   readonly log: Log;
+  /** After what recovery tells apart, asked for when the directory is held. */
+  readonly since?: () => Since | undefined;
+  /** A group may come back that was not committed, or be lost that was. */
+  readonly onDoubt?: () => void;
   /** The file system, unless a test has another. */
   readonly files?: Files;
   /** When a segment is full, unless a test has another size. */
@@ -83,6 +90,8 @@ export class Journal {
   #degraded: string | undefined;
   readonly #timings = new Timings();
   #inFlight: ((fault?: Fault) => void) | undefined;
+  /** Where the last group ended. */
+  #settledAt: Place | undefined;
   #idle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -98,17 +107,23 @@ export class Journal {
    * Makes the directory if need be, locks it, reads it and starts a new segment. The grants are those
    * still running by the wall clock, the latest end of each client. Rejects with a Fault.
    */
-  static async open(options: JournalOptions): Promise<{ journal: Journal; grants: Grant[] }> {
+  static async open(
+    options: JournalOptions,
+  ): Promise<{ journal: Journal; grants: Grant[]; tail: TailFound | undefined }> {
     const { directory, lifetimeMs, clock, log } = options;
     prepareDirectory(directory);
     const lock = lockDirectory(directory);
     try {
-      const recovery = recover({ directory, now: clock.wall(), lifetimeMs, log });
+      const since = options.since?.();
+      const recovery = recover({ directory, now: clock.wall(), lifetimeMs, log, since });
       const journal = new Journal(options, lock, recovery);
-      if (options.forgetAll === true) await journal.#forget(recovery.segments);
-      else await journal.#tidy(recovery.segments);
+      const { files = nodeFiles, forgetAll = false } = options;
+      if (forgetAll) await removeSegments(files, recovery.segments);
+      else await tidySegments(recovery.segments, { files, log, onKept: journal.#keep });
       await journal.#begin();
-      return { journal, grants: options.forgetAll === true ? [] : recovery.grants };
+      return forgetAll
+        ? { journal, grants: [], tail: undefined }
+        : { journal, grants: recovery.grants, tail: recovery.tail };
     } catch (error) {
       lock.release();
       throw error;
@@ -148,6 +163,16 @@ export class Journal {
       },
       done,
     );
+  }
+
+  /** Where the next group begins; undefined when there is no room for it. */
+  get place(): Place | undefined {
+    return this.#current?.place;
+  }
+
+  /** Where the last group ended. */
+  get settledAt(): Place | undefined {
+    return this.#settledAt;
   }
 
   /** Begins a new segment with the next tick; what is in the one in use is kept as long as ever. */
@@ -208,11 +233,13 @@ export class Journal {
 
   #isDeleted(segment: Segment): boolean {
     if (segment.isNamed) return false;
-    if (this.#deletionTold !== segment)
+    if (this.#deletionTold !== segment) {
+      this.#options.onDoubt?.();
       this.#options.log.error(
         'journal: the segment in use was deleted; the grants in it would not survive a restart, a new one is begun',
         { segment: segment.file },
       );
+    }
     this.#deletionTold = segment;
     return true;
   }
@@ -241,8 +268,10 @@ export class Journal {
     if (error === undefined) {
       this.#timings.durable(this.#options.clock.mono());
       this.#since ??= this.#options.clock.mono();
+      this.#settledAt = segment.place;
       this.#adopt();
     } else {
+      this.#options.onDoubt?.();
       this.#degraded = `write failed: ${error.message}`;
       this.#options.log.error(
         'journal: write failed, grants are refused until a new segment can be written',
@@ -319,36 +348,9 @@ export class Journal {
     }
   }
 
-  /** What recovery has read: the remains of an interrupted write are cut, segments without a frame removed. */
-  async #tidy(segments: readonly RecoveredSegment[]): Promise<void> {
-    for (const { file, state, end, keep, latestExpiry } of segments) {
-      try {
-        if (end <= HEADER_BYTES && !keep)
-          await settle((done) => {
-            this.#files.unlink(file, done);
-          });
-        else {
-          this.#sealed.add({ file, keep, deadline: this.#deadline(latestExpiry) });
-          if (state === 'torn') await cutFile(this.#files, file, end);
-        }
-      } catch (error) {
-        this.#options.log.warn('journal: cannot tidy a segment', { segment: file, error: reasonOf(error) });
-      }
-    }
-  }
-
-  /** Removes every segment; one that cannot be removed would bring its grants back, so it stops the start. */
-  async #forget(segments: readonly RecoveredSegment[]): Promise<void> {
-    for (const { file } of segments) {
-      try {
-        await settle((done) => {
-          this.#files.unlink(file, done);
-        });
-      } catch (error) {
-        throw new Fault('STORE', `cannot remove the journal segment ${file}: ${reasonOf(error)}`, error);
-      }
-    }
-  }
+  readonly #keep = ({ file, keep, latestExpiry }: RecoveredSegment): void => {
+    this.#sealed.add({ file, keep, deadline: this.#deadline(latestExpiry) });
+  };
 
   /** For what an earlier run has left: of that only the wall clock knows how old it is. */
   #deadline(latestExpiry: number): number {

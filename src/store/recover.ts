@@ -18,6 +18,7 @@ import type { Grant } from '../core/grant.js';
 import type { Log } from '../runtime/log.js';
 import { listDirectory } from './directory.js';
 import { FORMAT_VERSION, GrantCollector, HEADER_BYTES, frameEnd, headerVersion } from './frame.js';
+import { type Since, Tail, type TailFound } from './tail.js';
 
 /** More than a segment can hold: it is full at a quarter of this, checked once a second. */
 const MAX_SEGMENT_BYTES = 268_435_456;
@@ -42,6 +43,8 @@ export interface Recovery {
   readonly segments: readonly RecoveredSegment[];
   /** No segment has this number or a larger one. */
   readonly nextNumber: number;
+  /** What was asked for with `since`; undefined also when not all of the journal can be believed. */
+  readonly tail: TailFound | undefined;
 }
 
 export interface RecoverOptions {
@@ -50,6 +53,13 @@ export interface RecoverOptions {
   readonly now: number;
   readonly lifetimeMs: number;
   readonly log: Log;
+  /** Tell what the journal says after this. */
+  readonly since?: Since | undefined;
+}
+
+/** Takes the entries of a frame; answers the largest expiresAt in it. */
+interface Taker {
+  take(bytes: Buffer, start: number, end: number): number;
 }
 
 type Verdict = Omit<RecoveredSegment, 'file'> & { readonly reason?: string };
@@ -106,7 +116,7 @@ function judgeTail(bytes: Buffer, end: number, last: boolean): Omit<Verdict, 'la
   return { state: 'damaged', keep: false, reason: 'unreadable end of a segment that is not the last' };
 }
 
-function judge(bytes: Buffer, collector: GrantCollector, last: boolean): Verdict {
+function judge(bytes: Buffer, collector: Taker, last: boolean): Verdict {
   const version = headerVersion(bytes);
   if (version === undefined || version < 1) return judgeHeadless(bytes, last);
   if (version > FORMAT_VERSION) {
@@ -126,11 +136,7 @@ function judge(bytes: Buffer, collector: GrantCollector, last: boolean): Verdict
   return { latestExpiry, end, ...judgeTail(bytes, end, last) };
 }
 
-function readVerdict(
-  read: () => { bytes: Buffer; cut: boolean },
-  collector: GrantCollector,
-  last: boolean,
-): Verdict {
+function readVerdict(read: () => { bytes: Buffer; cut: boolean }, collector: Taker, last: boolean): Verdict {
   let content: { bytes: Buffer; cut: boolean };
   try {
     content = read();
@@ -172,19 +178,30 @@ export function recover(options: RecoverOptions): Recovery {
     });
   }
   const reader = new SegmentReader();
-  const collector = new GrantCollector(options.now, options.lifetimeMs);
+  const { now, lifetimeMs, since } = options;
+  const from = Math.min(now, since?.until ?? now);
+  const collector = new GrantCollector(from, now + lifetimeMs - from);
+  const tail = since && new Tail(since, collector);
   const segments = listing.segments.map(({ file, number }): RecoveredSegment => {
     // A segment put aside after the others does not make an earlier one the last.
     const last = number === listing.lastNumber;
     let verdict: Verdict;
+    tail?.begin(number);
     try {
-      verdict = readVerdict(() => reader.read(file), collector, last);
+      verdict = readVerdict(() => reader.read(file), tail ?? collector, last);
     } catch (error) {
       throw new Fault('STORE', `journal segment ${file} ${reasonOf(error)}`, error);
     }
     tell(log, file, verdict);
+    tail?.end(verdict.end);
     const { latestExpiry, end, state, keep } = verdict;
     return { file, latestExpiry, end, state, keep };
   });
-  return { grants: collector.grants(), segments, nextNumber: listing.lastNumber + 1 };
+  const isWhole = segments.every(({ state }) => state !== 'damaged');
+  return {
+    grants: collector.grants().filter(({ expiresAt }) => expiresAt > now),
+    segments,
+    nextNumber: listing.lastNumber + 1,
+    tail: isWhole ? tail?.found() : undefined,
+  };
 }

@@ -14,6 +14,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Place } from '../core/outlets.js';
 import type { GroupEncoder } from './frame.js';
 import { HEADER_BYTES, encodeHeader } from './frame.js';
 
@@ -193,6 +194,11 @@ export class Segment {
   /** Where the last acknowledged frame ends. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Where the last acknowledged frame ends in the journal. */
+  get place(): Place {
+    return { segment: segmentNumber(path.basename(this.file))?.number ?? 0, offset: this.#position };
   }
 
   /** Whether the file still has its name: without it, nothing in it is found after a restart. */

@@ -211,8 +211,8 @@ test('a watcher is told what happens, by whom and why, and that the daemon has g
   const told = lines().map(({ change, address, reason }) => ({ change, address, reason }));
   expect(told).toEqual([
     { change: 'granted', address: CLIENT, reason: '' },
-    expect.objectContaining({ change: 'revoked', address: CLIENT }),
     { change: 'denied', address: CLIENT, reason: 'abuse' },
+    expect.objectContaining({ change: 'revoked', address: CLIENT }),
     { change: 'undenied', address: CLIENT, reason: 'settled' },
   ]);
   const numbers = lines().map(({ number }) => Number(number));

@@ -16,6 +16,7 @@ const entry = (subject: string, kind: OperatorEntry['kind'] = 'deny'): OperatorE
 /** A book whose file and entries do what a test says. */
 function world(max = 3) {
   const events: string[] = [];
+  const diary: string[] = [];
   const live = new Map<string, OperatorEntry>();
   const faults: { save?: Fault | undefined; change?: Fault | undefined } = {};
   const book = new EntryBook({
@@ -38,8 +39,20 @@ function world(max = 3) {
         done(faults.change);
       },
     },
+    diary: {
+      intend: async (acts) => {
+        await Promise.resolve();
+        diary.push(`will ${acts.map(({ entry: { subject }, kind }) => `${kind} ${subject}`).join()}`);
+        diary.push(`saved ${events.length}`);
+      },
+      done: (acts) => {
+        diary.push(
+          `did ${acts.map(({ by, entry: { subject }, kind }) => `${kind} ${subject} ${by?.author}`).join()}`,
+        );
+      },
+    },
   });
-  return { book, events, faults, live };
+  return { book, diary, events, faults, live };
 }
 
 const go = (subject: string): EntryChange => ({ go: { kind: 'deny', subject: subject as Subject } });
@@ -117,4 +130,29 @@ test('there is a limit; what is there may be changed all the same', async () => 
   expect((await book.change({ come: entry('192.0.2.2', 'pin') })).before).toBeDefined();
   await book.change({ go: { kind: 'pin', subject: '192.0.2.1' as Subject } });
   expect((await book.change({ come: entry('192.0.2.3', 'pin') })).fault).toBeUndefined();
+});
+
+test('the diary hears of what is to be done before it is saved, and of what was done, by whom', async () => {
+  const { book, diary, faults } = world();
+  const by = { author: 'ann', reason: 'r' };
+  await Promise.all([
+    book.change({ come: entry('192.0.2.1') }, by),
+    book.change({ come: entry('192.0.2.2', 'grant') }, by),
+    book.change({ come: entry('192.0.2.2', 'grant') }, by),
+    book.change(go('192.0.2.9'), by),
+    book.change(go('192.0.2.1'), by),
+  ]);
+  expect(diary).toEqual([
+    'will denied 192.0.2.1,granted 192.0.2.2,renewed 192.0.2.2,undenied 192.0.2.1',
+    'saved 0',
+    'did denied 192.0.2.1 ann,granted 192.0.2.2 ann,renewed 192.0.2.2 ann,undenied 192.0.2.1 ann',
+  ]);
+  faults.save = new Fault('STORE', 'no room');
+  await expect(book.change({ come: entry('192.0.2.3', 'pin') }, by)).rejects.toThrow('no room');
+  expect(diary.slice(3)).toEqual(['will pinned 192.0.2.3', 'saved 5', 'did ']);
+  // What changes nothing is not told.
+  faults.save = undefined;
+  await book.rewrite();
+  await book.change(go('192.0.2.9'), by);
+  expect(diary).toHaveLength(6);
 });

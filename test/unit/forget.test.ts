@@ -6,13 +6,19 @@ import { at } from './core/world.js';
 
 const by = { author: 'ann', reason: 'asked to' };
 
-function office(faults: { readonly revoke?: Fault; readonly erase?: Error } = {}) {
+function office(faults: { readonly revoke?: Fault; readonly changes?: Error; readonly erase?: Error } = {}) {
   const done: string[] = [];
   const acts: Act[] = [];
   const options = {
     revoke: (client: string) => {
       done.push(`revoke ${client}`);
       return faults.revoke === undefined ? Promise.resolve(2) : Promise.reject(faults.revoke);
+    },
+    changes: {
+      forget: () => {
+        done.push('changes');
+        return faults.changes === undefined ? Promise.resolve() : Promise.reject(faults.changes);
+      },
     },
     audit: {
       act: (act: Act) => void acts.push(act),
@@ -29,7 +35,7 @@ function office(faults: { readonly revoke?: Fault; readonly erase?: Error } = {}
 test('leases first, then records, and then it is recorded that it was done', async () => {
   const { acts, done, options } = office();
   expect(await forget(at('192.0.2.7'), by, options)).toEqual({ grants: 2, records: 7 });
-  expect(done).toEqual(['revoke 192.0.2.7', 'forget 192.0.2.7']);
+  expect(done).toEqual(['revoke 192.0.2.7', 'changes', 'forget 192.0.2.7']);
   expect(acts).toEqual([{ what: 'forget', ...by, at: 5, outcome: 'done', count: 7 }]);
 });
 
@@ -38,7 +44,9 @@ test('a revocation that fails ends it; files that fail are a Fault; both are rec
   await expect(forget(at('192.0.2.7'), by, first.options)).rejects.toMatchObject({ code: 'MAP' });
   expect(first.done).toHaveLength(1);
   expect(first.acts).toEqual([{ what: 'forget', ...by, at: 5, outcome: 'no map' }]);
-  const second = office({ erase: new Error('no room') });
-  await expect(forget(at('192.0.2.7'), by, second.options)).rejects.toMatchObject({ code: 'STORE' });
-  expect(second.acts).toEqual([{ what: 'forget', ...by, at: 5, outcome: 'no room' }]);
+  for (const fault of ['changes', 'erase']) {
+    const second = office({ [fault]: new Error('no room') });
+    await expect(forget(at('192.0.2.7'), by, second.options)).rejects.toMatchObject({ code: 'STORE' });
+    expect(second.acts).toEqual([{ what: 'forget', ...by, at: 5, outcome: 'no room' }]);
+  }
 });

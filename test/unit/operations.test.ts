@@ -28,6 +28,7 @@ function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['
     soon: (fn: () => void) => void world.tasks.push(fn),
   };
   const faults: { save?: Fault } = {};
+  const changes = new Changes({ clock, epoch: 'e' });
   const book = new EntryBook({
     file: {
       save: async (entries) => {
@@ -38,13 +39,19 @@ function office(world = new World(1_000, 3_600_000, { ipv6Prefix: 64, always: ['
     },
     standing: world.standing,
     entries: world.entries,
+    diary: {
+      intend: () => Promise.resolve(),
+      done: (all) => {
+        for (const { by, entry, kind } of all) changes.entry(kind, entry, by);
+      },
+    },
   });
   const operations = new LedgerOperations({
     ledger: world.ledger,
     standing: world.standing,
     never: world.never,
     book,
-    changes: new Changes({ clock, epoch: 'e' }),
+    changes,
     audit: {
       act: (act) => void acts.push(act),
       forget: (client) => {

@@ -1,0 +1,365 @@
+/** keep-changes - after a kill the stream goes on: no gap, no repeat; and when that cannot be, it is said. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Subject } from '../../src/core/subject.js';
+import { KeptWorld, LIFETIME, type KeptOptions } from './kept-world.js';
+
+/** How many courses of things are tried. */
+const SEEDS = Number(process.env['DRACD_KEPT_SEEDS'] ?? 12);
+const C = (n: number): string => `10.1.${n >> 8}.${n & 255}`;
+const subject = (text: string): Subject => text as Subject;
+
+/** A world that has been watched for a while, with leases for the first clients. */
+async function watched(clients = 3): Promise<KeptWorld> {
+  const world = new KeptWorld();
+  await world.start();
+  world.list();
+  for (let n = 0; n < clients; n += 1) {
+    await world.add(C(n));
+    world.pass(1_000);
+  }
+  await world.settle();
+  return world;
+}
+
+async function again(world: KeptWorld, options: KeptOptions = {}): Promise<boolean> {
+  await world.kill();
+  await world.start(options);
+  return world.watch();
+}
+
+/** The kinds and subjects told after a position. */
+const after = (world: KeptWorld, position: number): string[] =>
+  world.heard.changes
+    .filter((change) => change.position > position)
+    .map(({ kind, row }) => `${kind} ${row.subject}`);
+
+async function allIsTold(world: KeptWorld): Promise<void> {
+  await world.settle();
+  expect(world.heard.faults).toEqual([]);
+  expect(world.differences()).toEqual([]);
+}
+
+test('told only what is in the log; killed before, it is told after the restart, once', async () => {
+  const world = await watched();
+  const before = world.heard.position;
+  expect(before).toBe(3);
+  await world.add(C(0));
+  await world.add(C(9));
+  // Durable and acknowledged, and not yet written for those who watch.
+  expect(world.heard.position).toBe(before);
+  expect(await again(world)).toBe(true);
+  await allIsTold(world);
+  expect(after(world, before)).toEqual([`renewed ${C(0)}`, `granted ${C(9)}`]);
+  expect(await again(world)).toBe(true);
+  await allIsTold(world);
+  expect(after(world, before)).toHaveLength(2);
+});
+
+test('leases that end while it is down are told, in the order in which they ended', async () => {
+  const world = await watched(4);
+  const before = world.heard.position;
+  await world.kill();
+  world.clock.advance(LIFETIME - 2_500);
+  await world.start();
+  expect(world.watch()).toBe(true);
+  await world.settle();
+  expect(after(world, before)).toEqual([`expired ${C(0)}`, `expired ${C(1)}`]);
+  await allIsTold(world);
+  world.pass(5_000);
+  await allIsTold(world);
+  expect(after(world, before)).toHaveLength(4);
+});
+
+test('a revocation that was cut short in the middle is told to the end', async () => {
+  const world = await watched();
+  await Promise.all(Array.from({ length: 2_500 }, (_, n) => world.add(C(n))));
+  await world.settle();
+  const before = world.heard.position;
+  world.holdsMap = true;
+  void world.revoke({ within: subject('10.1.0.0/16') });
+  await world.settle();
+  // One step has been taken, and is told.
+  expect(after(world, before)).toHaveLength(1_000);
+  void world.add(C(0));
+  void world.add(C(2_400));
+  await world.settle();
+  expect(after(world, before).slice(1_000)).toEqual([`granted ${C(0)}`, `renewed ${C(2_400)}`]);
+  world.holdsMap = false;
+  expect(await again(world)).toBe(true);
+  await allIsTold(world);
+  // What was granted while it went on is not meant.
+  expect(after(world, before + 1_002)).toHaveLength(1_499);
+  expect([...world.heard.known.keys()].sort()).toEqual([C(0), C(2_400)].sort());
+});
+
+test("operators' acts: stored and not told are told with who did it; not stored are not", async () => {
+  const world = await watched();
+  const before = world.heard.position;
+  const by = { author: 'ann', reason: 'abuse' };
+  await world.run.book.change({ come: world.entry('deny', C(0)) }, by);
+  await world.run.book.change(
+    { come: world.entry('pin', '203.0.113.0/24', { expiresAt: world.clock.wall() + 5_000 }) },
+    by,
+  );
+  expect(await again(world)).toBe(true);
+  await allIsTold(world);
+  expect(after(world, before).sort()).toEqual([`denied ${C(0)}`, 'pinned 203.0.113.0/24', `revoked ${C(0)}`]);
+  expect(world.heard.changes.find(({ kind }) => kind === 'pinned')).toMatchObject(by);
+  const then = world.heard.position;
+  // It ends while nobody is there.
+  await world.kill();
+  world.clock.advance(6_000);
+  await world.start();
+  expect(world.watch()).toBe(true);
+  await allIsTold(world);
+  expect(after(world, then)).toEqual(['unpinned 203.0.113.0/24']);
+  const last = world.heard.position;
+  world.files.trick = ({ name, file }) =>
+    name === 'rename' && file.startsWith('entries') ? 'hold' : undefined;
+  void world.run.book.change({ go: { kind: 'deny', subject: subject(C(0)) } }, by);
+  expect(await again(world)).toBe(true);
+  await allIsTold(world);
+  expect(after(world, last)).toEqual([]);
+});
+
+test('what may not be granted any more is revoked', async () => {
+  const world = await watched();
+  const before = world.heard.position;
+  expect(await again(world, { never: '10.1.0.1/32' })).toBe(true);
+  await allIsTold(world);
+  expect(after(world, before)).toEqual([`revoked ${C(1)}`]);
+});
+
+test('the log is begun with the first question and goes when nobody has asked for long', async () => {
+  const world = new KeptWorld();
+  await world.start();
+  await world.add(C(0));
+  await world.settle();
+  expect(() => readFileSync(world.file)).toThrow('ENOENT');
+  world.list();
+  await world.settle();
+  expect(readFileSync(world.file).length).toBeGreaterThan(0);
+  await world.kill();
+  await world.start();
+  world.clock.advance(601_000);
+  world.run.kept.tick();
+  await world.settle();
+  expect(() => readFileSync(world.file)).toThrow('ENOENT');
+  expect(world.run.changes.listens).toBe(false);
+});
+
+test('what is forgotten is not in the log any more; who was there goes on after a restart', async () => {
+  const world = await watched();
+  await world.revoke({ within: subject(C(1)) });
+  await world.run.changes.forget();
+  await world.add(C(5));
+  await world.settle();
+  expect(readFileSync(world.file, 'latin1')).not.toContain(C(1));
+  expect(readFileSync(world.file, 'latin1')).toContain(C(5));
+  expect(world.run.changes.watch(2, () => undefined)).toBeUndefined();
+  const before = world.heard.position;
+  await world.add(C(6));
+  expect(await again(world)).toBe(true);
+  await allIsTold(world);
+  expect(after(world, before)).toEqual([`granted ${C(6)}`]);
+  expect(world.run.changes.watch(before - 2, () => undefined)).toBeUndefined();
+});
+
+describe('the disk', () => {
+  const isLog = (file: string): boolean => file.startsWith('changes.log');
+
+  test('an ADD does not wait for the log, and watchers do', async () => {
+    const world = await watched();
+    const before = world.heard.position;
+    world.files.trick = ({ file, name }) => (name === 'write' && isLog(file) ? 'hold' : undefined);
+    expect(await world.add(C(5))).toBe('granted');
+    await world.settle();
+    expect(world.heard.position).toBe(before);
+    world.files.release();
+    await allIsTold(world);
+    expect(after(world, before)).toEqual([`granted ${C(5)}`]);
+  });
+
+  test.each(['ENOSPC', 'EIO'])(
+    '%s: the log goes, watchers are told, and a restart begins anew',
+    async (error) => {
+      const world = await watched();
+      world.files.trick = ({ file, name }) =>
+        name === 'write' && isLog(file) ? { error, written: 5 } : undefined;
+      expect(await world.add(C(5))).toBe('granted');
+      await allIsTold(world);
+      expect(() => readFileSync(world.file)).toThrow('ENOENT');
+      expect(world.said.filter(({ event }) => event.startsWith('changes: not kept'))).toHaveLength(1);
+      expect(await again(world)).toBe(false);
+    },
+  );
+
+  test('it is not told before the log is gone; with room again a new one begins', async () => {
+    const world = await watched();
+    const before = world.heard.position;
+    world.files.trick = ({ file, name }) =>
+      isLog(file) && (name === 'write' || name === 'unlink') ? { error: 'EIO' } : undefined;
+    await world.add(C(5));
+    await world.settle();
+    expect(world.heard.position).toBe(before);
+    world.files.trick = () => undefined;
+    world.pass(1_000);
+    await allIsTold(world);
+    expect(after(world, before)).toEqual([`granted ${C(5)}`]);
+    world.pass(61_000);
+    await world.settle();
+    const then = world.heard.position;
+    await world.add(C(6));
+    expect(await again(world)).toBe(true);
+    await allIsTold(world);
+    expect(after(world, then)).toEqual([`granted ${C(6)}`]);
+  });
+
+  test('a journal that could not be written is in doubt: a restart begins anew', async () => {
+    const world = await watched();
+    world.files.trick = ({ file, name }) =>
+      name === 'write' && file.endsWith('.journal') ? { error: 'EIO' } : undefined;
+    expect(await world.add(C(5))).toBe('failed');
+    world.files.trick = () => undefined;
+    world.pass(2_000);
+    await world.settle();
+    expect(await world.add(C(6))).toBe('granted');
+    await allIsTold(world);
+    expect(await again(world)).toBe(false);
+  });
+});
+
+/** Numbers that a seed gives. */
+function* dice(seed: number): Generator<number, never> {
+  for (let state = seed; ;) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    yield state / 2 ** 32;
+  }
+}
+
+/** Something happens, and is not waited for. */
+function happen(world: KeptWorld, roll: (below: number) => number, isWide: boolean): void {
+  const { book } = world.run;
+  const ignore = (): void => undefined;
+  const client = isWide ? `2001:db8:1:${roll(9) + 1}::${roll(3) + 1}` : C(roll(40));
+  const by = { author: 'ann', reason: String(roll(1_000_000)) };
+  const net = `10.1.0.${roll(4) * 16}/28`;
+  // A deny moves what leases cover, where they cover more than an address: then a restart begins anew.
+  const what = isWide ? roll(82) : roll(100);
+  const expiresAt = roll(2) === 0 ? undefined : world.clock.wall() + 1_000 + roll(40_000);
+  const entry = (kind: 'deny' | 'pin' | 'grant', one: string) =>
+    world.entry(kind, one, { ...by, expiresAt: kind === 'grant' ? world.clock.wall() + 5_000 : expiresAt });
+  const go = (kind: 'deny' | 'pin' | 'grant', one: string) => ({ go: { kind, subject: subject(one) } });
+  if (what < 70) void world.add(client);
+  else if (what < 76) void world.revoke({ within: subject(roll(2) === 0 ? client : net) });
+  else if (what < 77) void world.revoke({ all: true });
+  else if (what < 78) void world.revoke({ reporter: subject('192.0.2.1') as never });
+  else if (what < 82 && !isWide) book.change({ come: entry('deny', client) }, by).catch(ignore);
+  else if (what < 86) book.change(go('deny', client), by).catch(ignore);
+  else if (what < 90) book.change({ come: entry(roll(2) === 0 ? 'pin' : 'grant', net) }, by).catch(ignore);
+  else if (what < 93) book.change(go(roll(2) === 0 ? 'pin' : 'grant', net), by).catch(ignore);
+  else world.pass(roll(15_000));
+}
+
+test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
+  'killed at any moment, whatever happens: each change is told once (seed %i)',
+  async (seed) => {
+    const isWide = seed % 4 === 3;
+    const options = isWide ? { ipv6Prefix: 64 } : {};
+    const numbers = dice(seed + 1);
+    const roll = (below: number): number => Math.floor(numbers.next().value * below);
+    const world = new KeptWorld();
+    await world.start(options);
+    world.list();
+    await world.settle();
+    for (let round = 0; round < 12; round += 1) {
+      for (let left = roll(60); left > 0; left -= 1) {
+        happen(world, roll, isWide);
+        for (let turns = roll(4); turns > 0; turns -= 1) await turn();
+        if (roll(3) === 0) world.clock.advance(10);
+        if (roll(20) === 0) await world.settle();
+      }
+      await world.kill();
+      if (roll(3) === 0) world.clock.advance(roll(2 * LIFETIME));
+      await world.start(options);
+      expect([round, world.watch(), world.said.at(-1)]).toEqual([round, true, expect.anything()]);
+      if (roll(2) === 0) await allIsTold(world);
+    }
+    await allIsTold(world);
+    expect(world.heard.changes.length).toBeGreaterThan(50);
+    for (const [client, sent] of world.sent) {
+      const told = world.heard.leased(client);
+      expect([client, told >= (world.acknowledged.get(client) ?? 0), told <= sent]).toEqual([
+        client,
+        true,
+        true,
+      ]);
+    }
+  },
+  60_000,
+);
+
+describe('a new run of changes, and it is said why', () => {
+  const reasons = (world: KeptWorld): unknown[] =>
+    world.said
+      .filter(({ event }) => event === 'changes: a new run of them begins')
+      .map(({ fields }) => fields['reason']);
+
+  test('the machine was booted since', async () => {
+    const world = await watched();
+    expect(await again(world, { boot: 'another' })).toBe(false);
+    expect(reasons(world)).toEqual(['the machine was booted since']);
+    await world.settle();
+    await world.add(C(7));
+    expect(await again(world, { boot: 'another' })).toBe(true);
+    await allIsTold(world);
+  });
+
+  test('the clock was set since, back or ahead', async () => {
+    for (const ms of [-3_000, 3_000, 3_600_000]) {
+      const world = await watched();
+      await world.kill();
+      world.clock.wallMs += ms;
+      await world.start();
+      expect(world.watch()).toBe(false);
+      expect(reasons(world)).toEqual(['the clock was set since']);
+    }
+  });
+
+  test('the clock was set while it ran: until what was granted before is over', async () => {
+    const world = await watched();
+    world.clock.wallMs -= 3_000;
+    world.pass(2_000);
+    await world.settle();
+    expect(await again(world)).toBe(false);
+    expect(reasons(world)).toEqual(['it was being made certain when the last run ended']);
+  });
+
+  test('it is damaged; what is only torn was not told', async () => {
+    const world = await watched();
+    const bytes = readFileSync(world.file);
+    await world.kill();
+    writeFileSync(world.file, bytes.subarray(0, bytes.length - 3));
+    await world.start();
+    // This watcher was told what is torn here, which no kill can do: its position is to come.
+    expect(world.watch()).toBe(true);
+    await world.kill();
+    const whole = readFileSync(world.file);
+    whole.writeUInt8((whole[40] ?? 0) ^ 1, 40);
+    writeFileSync(world.file, whole);
+    await world.start();
+    expect(world.watch()).toBe(false);
+  });
+
+  test('all was to be forgotten, or it is not there', async () => {
+    const world = await watched();
+    expect(await again(world, { forgetAll: true })).toBe(false);
+    world.list();
+    await world.settle();
+    await world.kill();
+    rmSync(world.file);
+    await world.start();
+    expect(world.watch()).toBe(false);
+  });
+});
