@@ -10,32 +10,22 @@
  * What a command needs is loaded when it runs, so that an answer does not wait for what others need.
  */
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Argument, Command, Option } from 'commander';
-import { completion, type Shell, SHELLS } from './ctl/completion.js';
+import { type Shell, SHELLS } from './ctl/shells.js';
 import type { Job, ListOptions, Status, Which, WishOptions } from './ctl/commands.js';
 import { doctorCommand } from './ctl/doctor-command.js';
-import { CtlError, EXIT, EXIT_TEXT, failureOf } from './ctl/exit.js';
+import { CtlError, EXIT, EXIT_TEXT, failureOf, failureText } from './ctl/exit.js';
 import { longCommands } from './ctl/long-commands.js';
+import { serverOf, type ServerWords } from './ctl/server.js';
+import type { SureOptions } from './ctl/sure.js';
 import { duration, time, upTo } from './ctl/values.js';
 import { systemClock } from './runtime/clock.js';
 import { version } from './version.js';
 
-const SOCKETS = [
-  '/run/dracd/admin.sock',
-  '/run/rpc-dracd/admin.sock',
-  '/var/lib/dracd/admin.sock',
-  './var/admin.sock',
-];
-
-interface Globals {
-  readonly server?: string;
+interface Globals extends ServerWords {
   readonly timeout: number;
   readonly json?: true;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly ca?: string;
 }
 
 function author(): string | undefined {
@@ -64,17 +54,13 @@ async function withServer(
   globals: Globals,
   run: (job: Job, commands: Commands) => Promise<Status>,
 ): Promise<void> {
-  const socket = SOCKETS.find((file) => existsSync(file)) ?? './var/admin.sock';
-  const { server = `unix:${socket}`, timeout, json = false, cert, key, ca } = globals;
-  const hasTls = cert !== undefined && key !== undefined && ca !== undefined;
-  if (!server.startsWith('unix:') && !hasTls)
-    throw new CtlError(EXIT.usage, `${server} needs --cert, --key and --ca`);
+  const { timeout, json = false } = globals;
+  const where = serverOf(globals);
   const [{ AdminClient }, commands] = await Promise.all([
     import('./admin/client.js'),
     import('./ctl/commands.js'),
   ]);
-  const tls = hasTls ? { cert, key, ca } : undefined;
-  const client = new AdminClient({ server, timeoutMs: timeout, author: author(), tls, clock: systemClock });
+  const client = new AdminClient({ ...where, timeoutMs: timeout, author: author(), clock: systemClock });
   const output = { json, ...terminal(), write, flushed, now: () => systemClock.wall() };
   try {
     process.exitCode = await run({ client, output }, commands);
@@ -87,8 +73,17 @@ type Commands = typeof import('./ctl/commands.js');
 
 const reason = (): Option => new Option('-r, --reason <TEXT>', 'why, for the audit').makeOptionMandatory();
 
-function wishCommand(program: Command, name: 'authorize' | 'pin' | 'deny', description: string): void {
-  program
+const yes = (): Option =>
+  new Option('-y, --yes', 'do not ask whether a deny or revocation of so many is meant');
+
+interface RevokeWords extends SureOptions {
+  readonly reporter?: string;
+  readonly all?: true;
+  readonly reason: string;
+}
+
+function wishCommand(program: Command, name: 'authorize' | 'pin' | 'deny', description: string): Command {
+  return program
     .command(name)
     .description(description)
     .argument('<ADDRESS>', 'an address or network')
@@ -115,7 +110,7 @@ function lookingCommands(program: Command): void {
   program
     .command('list')
     .description('what may relay, and what is denied')
-    .argument('[NETWORK]', 'only within this address or network')
+    .argument('[NETWORK]', 'only within this network; of an address: it and the networks around it')
     .addOption(new Option('--kind <KIND>', 'only these').choices(['grant', 'pin', 'deny']))
     .option('--reporter <ADDRESS>', "only leases on this reporter's word")
     .option('--user <NAME>', "only this user's")
@@ -157,7 +152,8 @@ function actingCommands(program: Command): void {
     .option('--reporter <ADDRESS>', "those on this reporter's word")
     .option('--all', 'all of them')
     .addOption(reason())
-    .action((within: string | undefined, options: { reporter?: string; all?: true; reason: string }) => {
+    .addOption(yes())
+    .action(async (within: string | undefined, options: RevokeWords) => {
       const { reporter, all, reason: why } = options;
       const chosen: Which[] = [
         ...(within === undefined ? [] : [{ within }]),
@@ -167,11 +163,19 @@ function actingCommands(program: Command): void {
       const [which] = chosen;
       if (which === undefined || chosen.length > 1)
         throw new CtlError(EXIT.usage, 'name one of NETWORK, --reporter and --all');
+      if ('all' in which) await (await import('./ctl/sure.js')).mustBeSure('--all ends every lease', options);
       return withServer(program.opts(), (job, { revoke }) => revoke(job, which, why));
     });
   wishCommand(program, 'pin', 'let relay until unpin, or for so long');
   removeCommand(program, 'unpin', 'take a pin away');
-  wishCommand(program, 'deny', 'end what it has and let it have nothing more, until undeny, or for so long');
+  wishCommand(program, 'deny', 'end what it has and let it have nothing more, until undeny, or for so long')
+    .addOption(yes())
+    .hook('preAction', async (command) => {
+      const [subject = ''] = command.args;
+      const { isVast, mustBeSure } = await import('./ctl/sure.js');
+      if (isVast(subject))
+        await mustBeSure(`a deny of ${subject} lets nobody in it relay`, command.opts<SureOptions>());
+    });
   removeCommand(program, 'undeny', 'take a deny away');
   program
     .command('forget')
@@ -217,6 +221,11 @@ function build(): Command {
     .version(`dracctl ${version()}`)
     .addHelpText('after', EXIT_TEXT)
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (text, say) => {
+        say(text.replace(/^error: /, 'dracctl: '));
+      },
+    })
     .exitOverride();
   lookingCommands(program);
   longCommands(program, (run) => withServer(program.opts(), run));
@@ -226,14 +235,17 @@ function build(): Command {
     .command('completion')
     .description('print completions for a shell')
     .addArgument(new Argument('<SHELL>').choices(SHELLS))
-    .action((shell: Shell) => void process.stdout.write(completion(program, shell)));
+    .action(async (shell: Shell) => {
+      const { completion } = await import('./ctl/completion.js');
+      process.stdout.write(completion(program, shell));
+    });
   return program;
 }
 
 function fail(thrown: unknown): void {
-  const { exit, text } = failureOf(thrown);
-  process.stderr.write(text);
-  process.exitCode = exit;
+  const failure = failureOf(thrown);
+  process.stderr.write(failureText(failure));
+  process.exitCode = failure.exit;
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -7,12 +7,13 @@
  * Changes that come while the file is being written form the next group: one write for all that waited, and then
  * all of them take effect in the order in which they came.
  *
- * Errors: Fault REFUSED at the limit, which is DENY_ROOM times as high for denies; STORE when the file cannot be written (nothing has changed then). A live map that
- * cannot show a change is an answer, not an error: the entry stands.
+ * Errors: Fault REFUSED at the limits (core/operator-entry.ts); STORE when the file cannot be written (nothing has changed
+ * then). A live map that cannot show a change is an answer, not an error: the entry stands.
  */
 import type { EntryChange } from './core/entries.js';
 import { Fault, toFault } from './core/fault.js';
-import { DENY_ROOM, idOf, MAX_ENTRIES, type OperatorEntry } from './core/operator-entry.js';
+import type { Subject } from './core/subject.js';
+import { type EntryKind, hasRoom, idOf, MAX_ENTRIES, type OperatorEntry } from './core/operator-entry.js';
 
 /** What became of a change. */
 export interface Booked {
@@ -44,7 +45,12 @@ export interface Diary {
 
 export interface EntryBookOptions {
   readonly file: { save(entries: Iterable<OperatorEntry>): Promise<void> };
-  readonly standing: { entries(): Iterable<OperatorEntry> };
+  readonly standing: {
+    readonly size: number;
+    count(kind: EntryKind): number;
+    get(kind: EntryKind, subject: Subject): OperatorEntry | undefined;
+    entries(): Iterable<OperatorEntry>;
+  };
   readonly entries: { change(changes: readonly EntryChange[], done: (fault?: Fault) => void): void };
   readonly diary: Diary;
   /** How many entries there may be; default MAX_ENTRIES. */
@@ -59,6 +65,17 @@ interface Waiting {
   readonly reject: (fault: Fault) => void;
 }
 
+const allowingIn = (entry: OperatorEntry | undefined): number =>
+  entry === undefined || entry.kind === 'deny' ? 0 : 1;
+
+function noRoom(kind: EntryKind, { all, allowing }: { all: number; allowing: number }): Fault {
+  const count = kind === 'deny' ? `${all} entries` : `${allowing} pins and grants among ${all} entries`;
+  return new Fault(
+    'REFUSED',
+    `there are ${count} already, and no room for more: remove some that are no longer needed`,
+  );
+}
+
 export class EntryBook {
   readonly #options: EntryBookOptions;
   #waiting: Waiting[] = [];
@@ -71,6 +88,14 @@ export class EntryBook {
   /** Resolves when the change is durable, in force and shown, or cannot be shown. Rejects with a Fault. */
   change(change: EntryChange, by?: By): Promise<Booked> {
     return this.#enqueue(change, by);
+  }
+
+  /** Throws Fault REFUSED when there is no room for it now. */
+  check(entry: OperatorEntry): void {
+    const { max = MAX_ENTRIES, standing } = this.#options;
+    if (standing.get(entry.kind, entry.subject) !== undefined) return;
+    const count = { all: standing.size, allowing: standing.size - standing.count('deny') };
+    if (!hasRoom(entry.kind, count, max)) throw noRoom(entry.kind, count);
   }
 
   /** Writes all entries again. Rejects with Fault STORE. */
@@ -128,20 +153,20 @@ export class EntryBook {
   #draft(group: readonly Waiting[]): { accepted: Accepted[]; draft: Map<string, OperatorEntry> } {
     const { max = MAX_ENTRIES, standing } = this.#options;
     const draft = new Map(Array.from(standing.entries(), (entry) => [idOf(entry), entry] as const));
+    let allowing = standing.size - standing.count('deny');
     const accepted: Accepted[] = [];
     for (const one of group) {
       const change = one.change;
       const id = change === undefined ? '' : idOf('come' in change ? change.come : change.go);
       const before = draft.get(id);
       if (change !== undefined && 'come' in change) {
-        const room = change.come.kind === 'deny' ? DENY_ROOM * max : max;
-        if (before === undefined && draft.size >= room) {
-          const problem = `there are ${draft.size} entries already, and no room for more: remove some that are no longer needed`;
-          one.reject(new Fault('REFUSED', problem));
+        if (before === undefined && !hasRoom(change.come.kind, { all: draft.size, allowing }, max)) {
+          one.reject(noRoom(change.come.kind, { all: draft.size, allowing }));
           continue;
         }
         draft.set(id, change.come);
       } else draft.delete(id);
+      allowing += allowingIn(draft.get(id)) - allowingIn(before);
       accepted.push({ ...one, before });
     }
     return { accepted, draft };

@@ -3,18 +3,21 @@
  *
  * Grants that are still alive are written to the journal; the next start of the daemon finds them there and puts
  * them into its maps before it is ready. Each ends when the original would have ended it, but no later than a
- * lease taken now. Addresses that are never granted are left out, and those beyond grants.max. The reporter of all
+ * lease taken now. Addresses that are never granted are left out, those that operators have denied, and those beyond
+ * grants.max. The reporter of all
  * of them is 127.0.0.1: the original kept no record of whose word it took.
  *
  * Errors: Fault IMPORT when the file cannot be read; Fault LOCKED while a daemon runs, Fault STORE when the journal
- * cannot be written. The file is only read, so that all can be done again.
+ * cannot be written, or operators' entries cannot be read. The file is only read, so that all can be done again.
  */
 import type { Config } from './config.js';
-import { type ClientAddress, parseAddress } from './core/address.js';
+import { addressToBytes, type ClientAddress, parseAddress } from './core/address.js';
 import { Fault } from './core/fault.js';
 import type { Grant } from './core/grant.js';
 import { MAX_GROUP } from './core/ledger.js';
+import { NetworkSet } from './core/network-set.js';
 import type { NeverGranted } from './core/never.js';
+import { networkOfSubject } from './core/subject.js';
 import { grantRules, setHosts } from './grant-rules.js';
 import { readDatabase } from './import/database.js';
 import type { OldRecord } from './import/record.js';
@@ -23,6 +26,7 @@ import { readReporters } from './reporter-list.js';
 import type { Clock } from './runtime/clock.js';
 import { type Log, silentLog } from './runtime/log.js';
 import { removeChanges } from './store/change-log.js';
+import { loadEntries } from './store/entries-file.js';
 import { Journal } from './store/journal.js';
 
 export interface ImportGrantsOptions {
@@ -48,9 +52,18 @@ function neverGranted(config: Config): NeverGranted {
   return rules.never;
 }
 
+/** What operators have denied, and is not over. */
+function denied(config: Config, now: number): NetworkSet {
+  const denies = loadEntries(config.store.directory).filter(
+    ({ kind, expiresAt = Infinity }) => kind === 'deny' && expiresAt > now,
+  );
+  return new NetworkSet(denies.map(({ subject }) => networkOfSubject(subject)));
+}
+
 /** Chooses what is taken over, and counts what is not. */
 class Selection {
   readonly #never: NeverGranted;
+  readonly #denies: NetworkSet;
   readonly #now: number;
   readonly #latest: number;
   readonly #max: number;
@@ -58,11 +71,13 @@ class Selection {
   readonly #ends = new Map<ClientAddress, number>();
   over = 0;
   refused = 0;
+  denied = 0;
   beyondMax = 0;
 
   constructor({ config, clock }: ImportGrantsOptions) {
     this.#never = neverGranted(config);
     this.#now = clock.wall();
+    this.#denies = denied(config, this.#now);
     this.#latest = this.#now + config.grants.lifetime;
     this.#max = config.grants.max;
   }
@@ -72,6 +87,7 @@ class Selection {
     const known = this.#ends.get(client);
     if (expiresAt <= this.#now) this.over += 1;
     else if (this.#never.refuses(client, REPORTER)) this.refused += 1;
+    else if (this.#denies.holds(addressToBytes(client))) this.denied += 1;
     else if (known === undefined && this.#ends.size >= this.#max) this.beyondMax += 1;
     else if (known === undefined || known < expiresAt) this.#ends.set(client, expiresAt);
   };
@@ -146,6 +162,7 @@ export async function importGrants(options: ImportGrantsOptions): Promise<void> 
     imported: selection.size,
     over: selection.over,
     neverGranted: selection.refused,
+    denied: selection.denied,
     notUnderstood,
     beyondMax: selection.beyondMax,
     records,

@@ -114,12 +114,23 @@ export class LedgerOperations implements Operations {
     const { book, clock, never, standing, unsaid } = this.#options;
     const { author, reason, subject, user } = wish;
     const what = COMING[kind];
+    if (wish.validateOnly === true) return this.#validate(kind, wish);
     return this.#audited({ what, subject, author, reason, user }, async () => {
       const entry = entryOfWish(kind, wish, { never, standing, unsaid, now: clock.wall() });
       const { fault } = await book.change({ come: entry }, { author, reason });
       const ended = kind === 'deny' ? await this.#endGrants(entry, { author, reason }) : undefined;
       throwStanding(fault ?? ended, `the ${kind} of ${subject} stands`);
       return { result: rowOfEntry(entry) };
+    });
+  }
+
+  /** The row that a wish would become. Rejects as the wish would; the audit is not told, because nothing has happened. */
+  #validate(kind: EntryKind, wish: Wish): Promise<Row> {
+    const { book, clock, never, standing, unsaid } = this.#options;
+    return new Promise((resolve) => {
+      const entry = entryOfWish(kind, wish, { never, standing, unsaid, now: clock.wall() });
+      book.check(entry);
+      resolve(rowOfEntry(entry));
     });
   }
 

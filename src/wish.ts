@@ -34,7 +34,7 @@ export function entryOfWish(kind: EntryKind, wish: Wish, rules: WishRules): Oper
   const { author, lifetimeMs, reason, subject, user } = wish;
   checkTexts(wish);
   checkLifetime(kind, lifetimeMs);
-  if (kind !== 'deny') checkSubject(subject, rules);
+  if (kind !== 'deny') checkSubject(wish, rules);
   const { now } = rules;
   const expiresAt = lifetimeMs === undefined ? undefined : Math.round(now + lifetimeMs);
   return { kind, subject, reason, author, user, createdAt: Math.round(now), expiresAt };
@@ -58,7 +58,7 @@ function checkLifetime(kind: EntryKind, lifetimeMs: number | undefined): void {
   }
 }
 
-function checkSubject(subject: Subject, { never, standing, unsaid }: WishRules): void {
+function checkSubject({ evenIfDenied = false, subject }: Wish, { never, standing, unsaid }: WishRules): void {
   const network = networkOfSubject(subject);
   if (isNetwork(subject)) {
     const least = network.base.length === IPV4_BYTES ? MIN_PREFIX_IPV4 : MIN_PREFIX_IPV6;
@@ -77,7 +77,7 @@ function checkSubject(subject: Subject, { never, standing, unsaid }: WishRules):
   const against = standing.against(subject);
   if (against === 'never')
     throw refuse(`${subject} may never relay: it is listed in grants.never of the configuration`);
-  if (against !== undefined)
+  if (against !== undefined && !evenIfDenied)
     throw refuse(
       `${subject} is denied (${against.subject}, by ${against.author}: "${against.reason}"): remove that deny first`,
     );

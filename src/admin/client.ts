@@ -6,19 +6,9 @@
  *
  * Limits: List and Watch are read as fast as they are consumed, no faster.
  */
-import { readFileSync } from 'node:fs';
-import {
-  type CallOptions,
-  type ClientReadableStream,
-  credentials,
-  type ChannelCredentials,
-  Metadata,
-  type requestCallback,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
-import type { AdminClient as Stub } from './gen/dracd/admin/v1/Admin.js';
+import type { GrpcStatus } from '../wire/grpc.js';
+import { CallError, Calls, type Incoming } from './calls.js';
 import type { AuthorizeRequest } from './gen/dracd/admin/v1/AuthorizeRequest.js';
 import type { AuthorizeResponse__Output } from './gen/dracd/admin/v1/AuthorizeResponse.js';
 import type { DenyRequest } from './gen/dracd/admin/v1/DenyRequest.js';
@@ -45,25 +35,23 @@ import type { ListRequest } from './gen/dracd/admin/v1/ListRequest.js';
 import type { ListResponse__Output } from './gen/dracd/admin/v1/ListResponse.js';
 import type { WatchRequest } from './gen/dracd/admin/v1/WatchRequest.js';
 import type { WatchResponse__Output } from './gen/dracd/admin/v1/WatchResponse.js';
+import { type Identity, type IdentityFiles, readIdentity } from './identity.js';
 import type { Violation } from './refusal.js';
-import { openStub, readRpc } from './stub.js';
-import { AUTHOR_KEY, DETAILS, TYPE_PREFIX } from './well-known.js';
+import { answerIn, type CallName, pathOf, readRpc, requestBytes } from './stub.js';
+import type { Unreached } from './unreached.js';
+import { AUTHOR_KEY, TYPE_PREFIX } from './well-known.js';
 
 export interface ClientOptions {
   /** `unix:/path` or `host:port`. */
   readonly server: string;
   /** Paths of PEM files; needed for a port. */
-  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+  readonly tls?: IdentityFiles | undefined;
   readonly timeoutMs: number;
-  readonly clock: Pick<Clock, 'wall'>;
+  readonly clock: Pick<Clock, 'wall' | 'after' | 'soon'>;
   /** Who says he calls; noted as a claim when the daemon cannot know. */
   readonly author?: string | undefined;
 }
 
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-const FIRST_RECONNECT_MS = 100;
-const LONGEST_RECONNECT_MS = 5_000;
-const ARE_YOU_THERE_MS = 60_000;
 const UNIX = 'unix:';
 
 /** A call that was not done. */
@@ -75,21 +63,30 @@ export class AdminError extends Error {
   readonly violations: readonly Violation[];
   /** What to do; empty when there is nothing to say. */
   readonly cure: string;
+  /** There is no connection because we are not let in. */
+  readonly isForbidden: boolean;
 
-  constructor(error: ServiceError, server: string) {
-    super(error.details, { cause: error });
+  constructor(error: CallError, { words, cure, isForbidden, reason, violations }: Told) {
+    super(words, { cause: error });
     this.name = 'AdminError';
-    const { reason, violations } = readDetails(error.metadata);
-    this.status = status[error.code];
+    this.status = error.status;
     this.reason = reason;
     this.violations = violations;
-    this.cure = cureOf(error, { server, reason });
+    this.cure = cure;
+    this.isForbidden = isForbidden === true;
   }
 }
 
-function readDetails(metadata: Metadata | undefined): { reason: string; violations: Violation[] } {
-  const [bytes] = metadata?.get(DETAILS) ?? [];
-  if (!(bytes instanceof Uint8Array)) return { reason: '', violations: [] };
+/** What is told of an error, beside its status. */
+interface Told extends Details, Pick<Unreached, 'words' | 'cure' | 'isForbidden'> {}
+
+interface Details {
+  readonly reason: string;
+  readonly violations: readonly Violation[];
+}
+
+function readDetails(bytes: Uint8Array | undefined): Details {
+  if (bytes === undefined) return { reason: '', violations: [] };
   let reason = '';
   let violations: Violation[] = [];
   for (const { type_url: type, value } of readRpc.Status(bytes).details) {
@@ -99,160 +96,161 @@ function readDetails(metadata: Metadata | undefined): { reason: string; violatio
   return { reason, violations };
 }
 
-function cureOfUnreached(details: string, server: string): string {
-  const isLocal = server.startsWith(UNIX);
-  if (details.includes('ENOENT')) return 'is dracd running, and is this the path in [admin] listen?';
-  if (details.includes('EACCES'))
-    return `become a member of the socket's group (ls -l ${server.slice(UNIX.length)}), or use sudo`;
-  if (details.includes('ECONNREFUSED'))
-    return isLocal
-      ? 'dracd has left this socket behind: start it again'
-      : 'is dracd running, and is this the port in [admin] listen?';
-  if (/certificate|alert|self-signed|SSL|TLS/i.test(details))
-    return "give a certificate that admin.tls.client_ca has signed and that is not over, and the authority of the daemon's own";
-  return isLocal ? 'is dracd running?' : 'is dracd running, and does a certificate go with the connection?';
+interface Refused {
+  /** What the daemon says, or HTTP. */
+  readonly details: string;
+  /** The daemon has refused it. */
+  readonly isDaemons: boolean;
+  readonly server: string;
+  readonly timeoutMs: number;
 }
 
-function cureOf(error: ServiceError, { server, reason }: { server: string; reason: string }): string {
-  switch (error.code) {
-    case status.UNAVAILABLE:
-      return reason === '' ? cureOfUnreached(error.details, server) : 'try again in a moment';
-    case status.DEADLINE_EXCEEDED:
-      return 'dracd is slow or hangs: try a longer --timeout, and see its log';
-    case status.PERMISSION_DENIED:
-      return 'use a certificate whose name is in admin.tls.operators';
-    case status.UNIMPLEMENTED:
-      return 'this dracd is older than dracctl';
-    case status.INTERNAL:
-      return "see dracd's log";
-    default:
-      return '';
-  }
-}
+type Words = Pick<Unreached, 'words' | 'cure'>;
 
-function credentialsOf({ server, tls }: ClientOptions): ChannelCredentials {
-  if (server.startsWith(UNIX)) return credentials.createInsecure();
-  if (tls === undefined) throw new RangeError('a port needs a certificate, its key and an authority');
-  return credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert));
-}
+/** By status, where there is something to say. */
+const wordings: Partial<Record<GrpcStatus, (refused: Refused) => Words>> = {
+  UNAVAILABLE: ({ details }) => ({ words: details, cure: 'try again in a moment' }),
+  DEADLINE_EXCEEDED: ({ server, timeoutMs }) => ({
+    words: `no answer from ${server} within ${timeoutMs / 1_000} s`,
+    cure: 'dracd is slow or hangs, or it is not dracd that listens there: try a longer --timeout, and see its log',
+  }),
+  PERMISSION_DENIED: ({ details }) => ({
+    words: details,
+    cure: 'use a certificate whose name is in admin.tls.operators',
+  }),
+  UNIMPLEMENTED: ({ server }) => ({
+    words: `${server} does not know this call`,
+    cure: 'is it dracd? If it is, it is older than dracctl: update it',
+  }),
+  INTERNAL: ({ details }) => ({ words: `dracd failed: ${details}`, cure: "see dracd's log" }),
+};
 
-type Ask<Answer> = (metadata: Metadata, options: CallOptions, callback: requestCallback<Answer>) => void;
-
-/** Messages as they come; cancelled, they end at once. */
-export type Incoming<T> = AsyncGenerator<T, void, void> & { cancel(): void };
+const otherwise = ({ details, isDaemons, server }: Refused): Words => ({
+  words: isDaemons ? details : `the answer of ${server} is of no use: ${details}`,
+  cure: '',
+});
 
 export class AdminClient {
   readonly #options: ClientOptions;
-  readonly #stub: Stub;
-  readonly #metadata = new Metadata();
+  readonly #identity: Identity | undefined;
+  readonly #calls: Calls;
 
   constructor(options: ClientOptions) {
+    const { author, clock, server, tls } = options;
     this.#options = options;
-    this.#stub = openStub(options.server, credentialsOf(options), {
-      'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
-      // A connection of its own: in a shared one, streams would wait for each other.
-      'grpc.use_local_subchannel_pool': 1,
-      // Who waits for a daemon that is started anew need not wait for long after that.
-      'grpc.initial_reconnect_backoff_ms': FIRST_RECONNECT_MS,
-      'grpc.max_reconnect_backoff_ms': LONGEST_RECONNECT_MS,
-      // A watch may be silent for hours: a host that has gone, or a router that has forgotten, is noticed.
-      'grpc.keepalive_time_ms': ARE_YOU_THERE_MS,
-    });
-    if (options.author !== undefined) this.#metadata.set(AUTHOR_KEY, options.author);
+    this.#identity = tls && readIdentity(tls);
+    if (!server.startsWith(UNIX) && tls === undefined)
+      throw new RangeError('a port needs a certificate, its key and an authority');
+    const headers: Record<string, string> = author === undefined ? {} : { [AUTHOR_KEY]: author };
+    this.#calls = new Calls({ server, identity: this.#identity, clock, headers });
   }
 
   authorize(request: AuthorizeRequest): Promise<AuthorizeResponse__Output> {
-    return this.#ask<AuthorizeResponse__Output>((...rest) => this.#stub.Authorize(request, ...rest));
+    return this.#ask<AuthorizeResponse__Output>('Authorize', request);
   }
 
   revoke(request: RevokeRequest): Promise<RevokeResponse__Output> {
-    return this.#ask<RevokeResponse__Output>((...rest) => this.#stub.Revoke(request, ...rest));
+    return this.#ask<RevokeResponse__Output>('Revoke', request);
   }
 
   explain(request: ExplainRequest): Promise<ExplainResponse__Output> {
-    return this.#ask<ExplainResponse__Output>((...rest) => this.#stub.Explain(request, ...rest));
+    return this.#ask<ExplainResponse__Output>('Explain', request);
   }
 
   pin(request: PinRequest): Promise<PinResponse__Output> {
-    return this.#ask<PinResponse__Output>((...rest) => this.#stub.Pin(request, ...rest));
+    return this.#ask<PinResponse__Output>('Pin', request);
   }
 
   unpin(request: UnpinRequest): Promise<UnpinResponse__Output> {
-    return this.#ask<UnpinResponse__Output>((...rest) => this.#stub.Unpin(request, ...rest));
+    return this.#ask<UnpinResponse__Output>('Unpin', request);
   }
 
   deny(request: DenyRequest): Promise<DenyResponse__Output> {
-    return this.#ask<DenyResponse__Output>((...rest) => this.#stub.Deny(request, ...rest));
+    return this.#ask<DenyResponse__Output>('Deny', request);
   }
 
   undeny(request: UndenyRequest): Promise<UndenyResponse__Output> {
-    return this.#ask<UndenyResponse__Output>((...rest) => this.#stub.Undeny(request, ...rest));
+    return this.#ask<UndenyResponse__Output>('Undeny', request);
   }
 
   history(request: HistoryRequest): Promise<HistoryResponse__Output> {
-    return this.#ask<HistoryResponse__Output>((...rest) => this.#stub.History(request, ...rest));
+    return this.#ask<HistoryResponse__Output>('History', request);
   }
 
   forget(request: ForgetRequest): Promise<ForgetResponse__Output> {
-    return this.#ask<ForgetResponse__Output>((...rest) => this.#stub.Forget(request, ...rest));
+    return this.#ask<ForgetResponse__Output>('Forget', request);
   }
 
   stats(): Promise<StatsResponse__Output> {
-    return this.#ask<StatsResponse__Output>((...rest) => this.#stub.Stats({}, ...rest));
+    return this.#ask<StatsResponse__Output>('Stats', {});
   }
 
   reload(): Promise<ReloadResponse__Output> {
-    return this.#ask<ReloadResponse__Output>((...rest) => this.#stub.Reload({}, ...rest));
+    return this.#ask<ReloadResponse__Output>('Reload', {});
   }
 
   rotate(): Promise<RotateResponse__Output> {
-    return this.#ask<RotateResponse__Output>((...rest) => this.#stub.Rotate({}, ...rest));
+    return this.#ask<RotateResponse__Output>('Rotate', {});
   }
 
   shutdown(): Promise<ShutdownResponse__Output> {
-    return this.#ask<ShutdownResponse__Output>((...rest) => this.#stub.Shutdown({}, ...rest));
+    return this.#ask<ShutdownResponse__Output>('Shutdown', {});
   }
 
   /** Rows, a message at a time. */
   list(request: ListRequest): Incoming<ListResponse__Output> {
-    return this.#read(this.#stub.List(request, this.#metadata));
+    return this.#read<ListResponse__Output>('List', request);
   }
 
   /** Changes, a message at a time, until the daemon stops or the caller cancels. */
   watch(request: WatchRequest): Incoming<WatchResponse__Output> {
-    return this.#read(this.#stub.Watch(request, this.#metadata));
+    return this.#read<WatchResponse__Output>('Watch', request);
   }
 
   close(): void {
-    this.#stub.close();
+    this.#calls.close();
   }
 
-  #ask<Answer>(ask: Ask<Answer>): Promise<Answer> {
-    const { clock, timeoutMs, server } = this.#options;
-    return new Promise((resolve, reject) => {
-      ask(this.#metadata, { deadline: clock.wall() + timeoutMs }, (error, answer) => {
-        if (error !== null) reject(new AdminError(error, server));
-        else if (answer !== undefined) resolve(answer);
-      });
+  async #ask<Answer>(call: CallName, request: object): Promise<Answer> {
+    const { timeoutMs } = this.#options;
+    try {
+      const bytes = await this.#calls.one(pathOf(call), requestBytes(call, request), timeoutMs);
+      return answerIn(call, bytes) as Answer;
+    } catch (thrown) {
+      throw await this.#errorOf(thrown);
+    }
+  }
+
+  #read<Answer>(call: CallName, request: object): Incoming<Answer> {
+    const stream = this.#calls.many(pathOf(call), requestBytes(call, request));
+    const errorOf = (thrown: unknown): Promise<unknown> => this.#errorOf(thrown);
+    const messages = async function* (): AsyncGenerator<Answer, void, void> {
+      try {
+        for await (const bytes of stream) yield answerIn(call, bytes) as Answer;
+      } catch (thrown) {
+        throw await errorOf(thrown);
+      }
+    };
+    return Object.assign(messages(), {
+      cancel: () => {
+        stream.cancel();
+      },
     });
   }
 
-  #read<T>(stream: ClientReadableStream<T>): Incoming<T> {
-    const { server } = this.#options;
-    let isCancelled = false;
-    const messages = async function* (): AsyncGenerator<T, void, void> {
-      try {
-        for await (const message of stream) yield message as T;
-      } catch (thrown) {
-        if (!isCancelled) throw new AdminError(thrown as ServiceError, server);
-      } finally {
-        stream.cancel();
-      }
-    };
-    const cancel = (): void => {
-      isCancelled = true;
-      stream.cancel();
-    };
-    return Object.assign(messages(), { cancel });
+  async #errorOf(thrown: unknown): Promise<unknown> {
+    if (!(thrown instanceof CallError)) return thrown;
+    const { clock, server, timeoutMs } = this.#options;
+    const { details: bytes, line, message, status } = thrown;
+    const details = readDetails(bytes);
+    if (line !== undefined) {
+      const { unreached } = await import('./unreached.js');
+      return new AdminError(thrown, {
+        ...(await unreached({ server, identity: this.#identity, clock }, line)),
+        ...details,
+      });
+    }
+    const refused = { details: message, isDaemons: details.reason !== '', server, timeoutMs };
+    return new AdminError(thrown, { ...(wordings[status] ?? otherwise)(refused), ...details });
   }
 }

@@ -8,6 +8,7 @@
  */
 import { type ClientAddress, IPV4_BYTES, parseAddress } from '../core/address.js';
 import { MAX_LIFETIME_MS, MIN_LIFETIME_MS } from '../core/grant.js';
+import { isUnfit, NeverGranted } from '../core/never.js';
 import { parseNetwork, prefixLength } from '../core/network.js';
 import { isNetwork, networkOfSubject, type Subject, subjectOf } from '../core/subject.js';
 import { printable } from '../runtime/printable.js';
@@ -55,6 +56,9 @@ export function readAll<T extends Readonly<Record<string, Read<unknown>>>>(reads
 const quoted = (text: string): string =>
   `"${printable(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text)}"`;
 
+/** Of no host: only addresses that are of no use to anybody. */
+const nobody = new NeverGranted({ networks: [] });
+
 const NOTATIONS = 'write 192.0.2.7 or 2001:db8::6: no leading zeros, zone, brackets or host name';
 
 /** An address. */
@@ -82,11 +86,20 @@ export function readSubject(text: string): Read<Subject> {
 /** An address or network that may be let relay. */
 export function readRelayable(text: string): Read<Subject> {
   const read = readSubject(text);
-  if ('wrong' in read || !isNetwork(read.value)) return read;
+  if ('wrong' in read) return read;
+  if (!isNetwork(read.value))
+    return nobody.forbids(read.value)
+      ? { wrong: `${read.value} is an address that no client can have` }
+      : read;
   const network = networkOfSubject(read.value);
   const least = network.base.length === IPV4_BYTES ? MIN_PREFIX_IPV4 : MIN_PREFIX_IPV6;
-  if (prefixLength(network) >= least) return read;
-  return { wrong: `${read.value} is too large to be let relay; name networks of at least /${least}` };
+  if (prefixLength(network) < least)
+    return { wrong: `${read.value} is too large to be let relay; name networks of at least /${least}` };
+  return isUnfit(network)
+    ? {
+        wrong: `${read.value} holds addresses that no client can have (loopback, multicast, reserved, 6to4, ...)`,
+      }
+    : read;
 }
 
 /** A reader of what may be left out: empty text is undefined. */

@@ -11,7 +11,7 @@ import type { Filter, Row } from './operations.js';
 
 /** A test of one row; all that the filter names must fit. */
 export function matcher(filter: Filter): (row: Row) => boolean {
-  const { within, reporter, user, kind, endsBefore } = filter;
+  const { within, covering, reporter, user, kind, endsBefore } = filter;
   const tests: ((row: Row) => boolean)[] = [];
   if (kind !== undefined) tests.push((row) => row.kind === kind);
   if (reporter !== undefined) tests.push((row) => row.reporter === reporter);
@@ -21,6 +21,10 @@ export function matcher(filter: Filter): (row: Row) => boolean {
   if (within !== undefined) {
     const network = networkOfSubject(within);
     tests.push(({ subject }) => subject === within || isWithin(networkOfSubject(subject), network));
+  }
+  if (covering !== undefined) {
+    const network = networkOfSubject(covering);
+    tests.push(({ subject }) => isWithin(network, networkOfSubject(subject)));
   }
   return (row) => tests.every((test) => test(row));
 }

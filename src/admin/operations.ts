@@ -51,6 +51,8 @@ export interface Change {
 export interface Filter {
   /** Rows that have an address in common with it. */
   readonly within?: Subject | undefined;
+  /** Rows that hold all of it. */
+  readonly covering?: Subject | undefined;
   readonly reporter?: ClientAddress | undefined;
   readonly user?: string | undefined;
   readonly kind?: Kind | undefined;
@@ -66,6 +68,10 @@ export interface Wish {
   readonly user?: string | undefined;
   readonly reason: string;
   readonly author: string;
+  /** Checks it and changes nothing: the row is what it would be. */
+  readonly validateOnly?: boolean;
+  /** Of a pin: a deny of all of it is no reason to refuse it. */
+  readonly evenIfDenied?: boolean;
 }
 
 /** What is to be taken away: leases and operators' grants in a network, on a reporter's word, or all. */

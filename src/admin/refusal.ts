@@ -10,7 +10,7 @@
  */
 import { Metadata, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import { Fault } from '../core/fault.js';
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
 import { rpc } from './contract.js';
 import { DETAILS, SERVICE, TYPE_PREFIX } from './well-known.js';
 
@@ -32,7 +32,8 @@ const codes = {
 } as const satisfies Record<Reason, status>;
 
 const MAX_DESCRIPTION = 300;
-const MAX_MESSAGE = 1_000;
+/** A letter may be nine bytes of a trailer. */
+const MAX_MESSAGE = 400;
 const RETRY_SECONDS = 1;
 
 /** A call that is not done. */
@@ -108,7 +109,7 @@ function answerOf(thrown: unknown): Answer {
 /** What grpc-js sends for whatever was thrown. */
 export function errorResponse(thrown: unknown): ServerErrorResponse & { readonly metadata: Metadata } {
   const { code, message, details } = answerOf(thrown);
-  const text = cut(printable(cut(message, MAX_MESSAGE)), MAX_MESSAGE);
+  const text = cut(legible(message), MAX_MESSAGE);
   const metadata = new Metadata();
   if (details.length > 0) {
     const any = details.map(({ type, value }) => ({ type_url: `${TYPE_PREFIX}${type}`, value }));

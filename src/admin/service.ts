@@ -28,7 +28,7 @@ import type { ForgetRequest__Output } from './gen/dracd/admin/v1/ForgetRequest.j
 import type { HistoryRequest__Output } from './gen/dracd/admin/v1/HistoryRequest.js';
 import type { HistoryResponse } from './gen/dracd/admin/v1/HistoryResponse.js';
 import type { ListRequest__Output } from './gen/dracd/admin/v1/ListRequest.js';
-import type { PinRequest__Output } from './gen/dracd/admin/v1/PinRequest.js';
+import type { DenyRequest__Output } from './gen/dracd/admin/v1/DenyRequest.js';
 import type { RevokeRequest__Output } from './gen/dracd/admin/v1/RevokeRequest.js';
 import type { WatchRequest__Output } from './gen/dracd/admin/v1/WatchRequest.js';
 import { type Ending, type ListCall, type Listing, sendListing } from './listing.js';
@@ -87,7 +87,7 @@ function unary<Request, Response>(
 }
 
 /** The fields that Pin, Deny and Authorize have in common. */
-function readWish(request: PinRequest__Output, lifetimeMs: Read<number | undefined>) {
+function readWish(request: DenyRequest__Output, lifetimeMs: Read<number | undefined>) {
   return {
     lifetime: lifetimeMs,
     user: optional(readUser, request.user),
@@ -95,12 +95,12 @@ function readWish(request: PinRequest__Output, lifetimeMs: Read<number | undefin
   };
 }
 
-function wishOf(request: PinRequest__Output, author: string, readName = readSubject) {
+function wishOf(request: DenyRequest__Output, author: string, readName = readSubject) {
   const { subject, lifetime, user, reason } = readAll({
     subject: readName(request.subject),
     ...readWish(request, readEntryLifetime(request.lifetime)),
   });
-  return { subject, lifetimeMs: lifetime, user, reason, author };
+  return { subject, lifetimeMs: lifetime, user, reason, author, validateOnly: request.validateOnly };
 }
 
 function selectionOf(request: RevokeRequest__Output): { selection: Selection; reason: string } {
@@ -126,8 +126,9 @@ function selectionOf(request: RevokeRequest__Output): { selection: Selection; re
 }
 
 function listingOf(request: ListRequest__Output, operations: Operations): Listing {
-  const { within, reporter, user, kind, ends_before, page_size, page_token } = readAll({
+  const { within, covering, reporter, user, kind, ends_before, page_size, page_token } = readAll({
     within: optional(readSubject, request.within),
+    covering: optional(readSubject, request.covering),
     reporter: optional(readAddress, request.reporter),
     user: optional(readUser, request.user),
     kind: readKind(request.kind),
@@ -137,7 +138,7 @@ function listingOf(request: ListRequest__Output, operations: Operations): Listin
   });
   const position = { epoch: operations.epoch, number: operations.position };
   return {
-    matches: matcher({ within, reporter, user, kind, endsBefore: ends_before }),
+    matches: matcher({ within, covering, reporter, user, kind, endsBefore: ends_before }),
     page: page_size === 0 ? undefined : new Page(page_size, page_token),
     opening: { position },
     rows: operations.rows({}),
@@ -217,7 +218,8 @@ function unaryHandlers(options: ServiceOptions): Pick<AdminHandlers, Unary> {
         subject: readRelayable(request.subject),
         ...readWish(request, readGrantLifetime(request.lifetime)),
       });
-      const wish = { subject, lifetimeMs: lifetime ?? lifetimeMs, user, reason, author };
+      const { validateOnly } = request;
+      const wish = { subject, lifetimeMs: lifetime ?? lifetimeMs, user, reason, author, validateOnly };
       return { row: rowMessage(await operations.authorize(wish)) };
     }),
     Revoke: unary(options, async (request, author) => {
@@ -228,9 +230,11 @@ function unaryHandlers(options: ServiceOptions): Pick<AdminHandlers, Unary> {
       const { address } = readAll({ address: readAddress(request.address) });
       return explainMessage(address, operations.explain(address));
     }),
-    Pin: unary(options, async (request, author) => ({
-      row: rowMessage(await operations.pin(wishOf(request, author, readRelayable))),
-    })),
+    Pin: unary(options, async (request, author) => {
+      const { evenIfDenied } = request;
+      const wish = { ...wishOf(request, author, readRelayable), evenIfDenied };
+      return { row: rowMessage(await operations.pin(wish)) };
+    }),
     Unpin: unary(options, async (request, author) => {
       const removal = readRemoval(request);
       return { removed: await operations.remove('pin', removal.subject, by(removal, author)) };

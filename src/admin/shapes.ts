@@ -33,9 +33,16 @@ const Row: Shape = [
   text('user'),
   one('createdAt', Time),
 ];
-const wish: Shape = [text('subject'), one('lifetime', Time), text('user'), text('reason')];
+const flag = (name: string): Field => ({ name, type: 'bool' });
+const wish: Shape = [
+  text('subject'),
+  one('lifetime', Time),
+  text('user'),
+  text('reason'),
+  flag('validateOnly'),
+];
 const removal: Shape = [text('subject'), text('reason')];
-const removed: Shape = [{ name: 'removed', type: 'bool' }];
+const removed: Shape = [flag('removed')];
 const row: Shape = [one('row', Row)];
 const Position: Shape = [text('epoch'), int64('number')];
 const changes = ['GRANTED', 'RENEWED', 'REVOKED', 'EXPIRED', 'PINNED', 'UNPINNED', 'DENIED', 'UNDENIED'];
@@ -62,7 +69,7 @@ const rules = [
 ];
 const Stat: Shape = [
   text('name'),
-  ...oneOf('value', [{ name: 'number', type: 'double' }, text('text'), { name: 'flag', type: 'bool' }]),
+  ...oneOf('value', [{ name: 'number', type: 'double' }, text('text'), flag('flag')]),
 ];
 const recorded = [
   'GRANT',
@@ -105,10 +112,7 @@ const ReportCount: Shape = [text('reporter'), text('outcome'), int64('count')];
 export const shapes = {
   AuthorizeRequest: wish,
   AuthorizeResponse: row,
-  RevokeRequest: [
-    ...oneOf('selection', [text('within'), text('reporter'), { name: 'all', type: 'bool' }]),
-    text('reason'),
-  ],
+  RevokeRequest: [...oneOf('selection', [text('within'), text('reporter'), flag('all')]), text('reason')],
   RevokeResponse: [int64('revoked')],
   ExplainRequest: [text('address')],
   ExplainResponse: [
@@ -127,11 +131,12 @@ export const shapes = {
     one('endsBefore', Time),
     int32('pageSize'),
     text('pageToken'),
+    text('covering'),
   ],
   ListResponse: [many('rows', Row), text('nextPageToken'), one('position', Position)],
   WatchRequest: [one('after', Position)],
   WatchResponse: [many('changes', Change), one('position', Position)],
-  PinRequest: wish,
+  PinRequest: [...wish, flag('evenIfDenied')],
   PinResponse: row,
   UnpinRequest: removal,
   UnpinResponse: removed,

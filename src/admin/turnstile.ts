@@ -53,7 +53,9 @@ export class Passage extends Duplex {
   #isWanted = false;
 
   constructor(socket: Duplex, turnstile: Turnstile) {
-    super({ readableHighWaterMark: PIECE_BYTES, allowHalfOpen: false });
+    // What is still written when the client has ended must be no error here: Node.js ends itself on that (an assertion of
+    // js_stream_socket), and the daemon with it. The socket closes, and takes this passage with it.
+    super({ readableHighWaterMark: PIECE_BYTES, allowHalfOpen: true });
     this.#socket = socket;
     this.#turnstile = turnstile;
     socket.on('readable', this.#ask);

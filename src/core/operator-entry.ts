@@ -33,6 +33,14 @@ export function idOf({ kind, subject }: Pick<OperatorEntry, 'kind' | 'subject'>)
 export const MAX_ENTRIES = 10_000;
 /** As many times more when the next is a deny: whoever must be stopped can be, however many may relay. */
 export const DENY_ROOM = 2;
+/** Whether one more of a kind has room beside `all` entries, of which so many are no denies. */
+export function hasRoom(
+  kind: EntryKind,
+  { all, allowing }: { readonly all: number; readonly allowing: number },
+  max = MAX_ENTRIES,
+): boolean {
+  return all < DENY_ROOM * max && (kind === 'deny' || allowing < max);
+}
 /** Longest texts of an entry, in characters. */
 export const MAX_REASON = 1_000;
 export const MAX_NAME = 256;

@@ -2,7 +2,8 @@
 import type { AdminClient } from '../admin/client.js';
 import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
 import type { Stat__Output } from '../admin/gen/dracd/admin/v1/Stat.js';
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
+import { CtlError, EXIT } from './exit.js';
 import { coloured, heading, json, type Output, rowLine, rowObject, timeText } from './output.js';
 
 /** 0: done; 1: the answer is no; 2: there is none. */
@@ -48,8 +49,10 @@ function sayRow({ output }: Job, row: Row__Output | null): void {
 
 export async function list({ client, output }: Job, options: ListOptions): Promise<Status> {
   const { within, reporter, user, kind, endsWithin, limit } = options;
+  // Of an address, the networks around it matter as much.
+  const isNetwork = within?.includes('/') === true;
   const messages = client.list({
-    within,
+    ...(isNetwork ? { within } : { covering: within }),
     reporter,
     user,
     kind: kindNumber(kind),
@@ -68,6 +71,12 @@ export async function list({ client, output }: Job, options: ListOptions): Promi
 }
 
 export async function explain({ client, output }: Job, address: string): Promise<Status> {
+  if (address.includes('/'))
+    throw new CtlError(
+      EXIT.usage,
+      `ADDRESS: "${address}" is a network, and explain tells of one address`,
+      `dracctl list ${address}`,
+    );
   const answer = await client.explain({ address });
   const verdict = answer.verdict.replace('VERDICT_', '').toLowerCase();
   const rule = answer.rule.replace('RULE_', '').toLowerCase();
@@ -79,7 +88,7 @@ export async function explain({ client, output }: Job, address: string): Promise
     );
   } else {
     const colour = verdict === 'permitted' ? 'pin' : 'deny';
-    output.write(`${coloured(output, colour, printable(answer.words))}\n`);
+    output.write(`${coloured(output, colour, legible(answer.words))}\n`);
     if (answer.row !== null) output.write(heading(output) + rowLine(output, answer.row));
     const ended = timeText(answer.endedAt);
     if (ended !== null) output.write(`Its last lease ended at ${ended}.\n`);
@@ -136,7 +145,7 @@ export async function stats({ client, output }: Job): Promise<Status> {
   else {
     const width = Math.max(0, ...found.map(({ name }) => name.length));
     for (const stat of found)
-      output.write(`${stat.name.padEnd(width)}  ${printable(String(statValue(stat)))}\n`);
+      output.write(`${stat.name.padEnd(width)}  ${legible(String(statValue(stat)))}\n`);
   }
   return 0;
 }
@@ -151,12 +160,14 @@ export async function reload({ client, output }: Job): Promise<Status> {
   return 0;
 }
 
-export async function rotate({ client }: Job): Promise<Status> {
+export async function rotate({ client, output }: Job): Promise<Status> {
   await client.rotate();
+  output.write(output.json ? json({ rotated: true }) : 'The journal has a new segment.\n');
   return 0;
 }
 
-export async function shutdown({ client }: Job): Promise<Status> {
+export async function shutdown({ client, output }: Job): Promise<Status> {
   await client.shutdown();
+  output.write(output.json ? json({ stopping: true }) : 'dracd is being stopped.\n');
   return 0;
 }

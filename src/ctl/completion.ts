@@ -4,9 +4,7 @@
  * Files are offered where one is meant; where nothing can be known (addresses, reasons) nothing is offered.
  */
 import type { Argument, Command, Option } from 'commander';
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+import type { Shell } from './shells.js';
 
 /** What may stand somewhere: one of some words, a file, or anything. */
 type Values = readonly string[] | 'file' | 'any';
@@ -20,6 +18,7 @@ interface Choice {
 
 interface Words {
   readonly name: string;
+  readonly aliases: readonly string[];
   readonly description: string;
   readonly options: readonly Choice[];
   /** What its first argument may be. */
@@ -52,25 +51,33 @@ function grammarOf(program: Command): Grammar {
     const [argument] = command.registeredArguments;
     return {
       name: command.name(),
+      aliases: command.aliases(),
       description: command.description(),
       options: choicesOf(command),
       argument: argument && valuesOf(argument, argument.name()),
     };
   });
+  const help = {
+    name: 'help',
+    aliases: [],
+    description: 'what a command does and takes',
+    options: [],
+    argument: commands.map(({ name }) => name),
+  };
   const all = [...options, ...commands.flatMap((command) => command.options)];
   const valued = all.filter(
     ({ long, values }, i) => values !== undefined && all.findIndex((one) => one.long === long) === i,
   );
-  return { commands, options, valued };
+  return { commands: [...commands, help], options, valued };
 }
 
 const longs = (choices: readonly Choice[]): string[] => choices.map(({ long }) => long);
 const isList = (values: Values | undefined): values is readonly string[] => Array.isArray(values);
 
 function bash({ commands, options, valued }: Grammar): string {
-  const offered = commands.map(({ name, options: own, argument }) => {
+  const offered = commands.map(({ name, aliases, options: own, argument }) => {
     const words = [...(isList(argument) ? argument : []), ...longs(own), ...longs(options)].join(' ');
-    return `    ${name}) words="${words}"${argument === 'file' ? ' files=yes' : ''} ;;`;
+    return `    ${[name, ...aliases].join('|')}) words="${words}"${argument === 'file' ? ' files=yes' : ''} ;;`;
   });
   const values = valued.map(({ long, values: offers }) => {
     if (isList(offers)) return `    ${long}) words="${offers.join(' ')}" ;;`;
@@ -117,9 +124,9 @@ function zsh({ commands, options }: Grammar): string {
   const spec = ({ long, description, values }: Choice): string =>
     `'${long}[${zshText(description)}]${values === undefined ? '' : `:value:${zshValues(values)}`}'`;
   const names = commands.map(({ name, description }) => `    '${name}:${zshText(description)}'`);
-  const cases = commands.map(({ name, options: own, argument }) => {
+  const cases = commands.map(({ name, aliases, options: own, argument }) => {
     const first = argument === undefined ? [] : [`'1:argument:${zshValues(argument)}'`];
-    return `    ${name}) _arguments ${[...own.map(spec), ...options.map(spec), ...first].join(' ')} ;;`;
+    return `    ${[name, ...aliases].join('|')}) _arguments ${[...own.map(spec), ...options.map(spec), ...first].join(' ')} ;;`;
   });
   return `#compdef dracctl
 # dracctl completion for zsh: dracctl completion zsh > "\${fpath[1]}/_dracctl"
@@ -149,8 +156,8 @@ function fish({ commands, options, valued }: Grammar): string {
     const offers = isList(values) ? ` -x -a '${values.join(' ')}'` : values === 'file' ? ' -r -F' : ' -x';
     return `complete -c dracctl${when} -l ${long.slice(2)}${values === undefined ? '' : offers} -d ${fishText(description)}`;
   };
-  const lines = commands.flatMap(({ name, description, options: own, argument }) => {
-    const when = ` -n '__dracctl_is ${name}'`;
+  const lines = commands.flatMap(({ name, aliases, description, options: own, argument }) => {
+    const when = ` -n '__dracctl_is ${[name, ...aliases].join(' ')}'`;
     const words = isList(argument) ? [`complete -c dracctl${when} -a '${argument.join(' ')}'`] : [];
     return [
       `complete -c dracctl -n 'not __dracctl_command >/dev/null' -a ${name} -d ${fishText(description)}`,
@@ -179,7 +186,7 @@ function __dracctl_command
 end
 function __dracctl_is
     set -l command (__dracctl_command)
-    and test $command = $argv[1]
+    and contains -- $command $argv
 end
 complete -c dracctl -f
 ${[...options.map((choice) => complete(choice)), ...lines].join('\n')}

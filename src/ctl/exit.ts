@@ -5,8 +5,11 @@
  */
 import { CommanderError } from 'commander';
 import type { AdminError } from '../admin/client.js';
+import type { IdentityError } from '../admin/identity.js';
+import { legible } from '../runtime/printable.js';
 
 export const EXIT = {
+  done: 0,
   failed: 2,
   usage: 64,
   data: 65,
@@ -16,23 +19,25 @@ export const EXIT = {
   output: 74,
   later: 75,
   forbidden: 77,
+  config: 78,
 } as const;
-type Exit = (typeof EXIT)[keyof typeof EXIT];
+export type Exit = (typeof EXIT)[keyof typeof EXIT];
 
 /** For --help. */
 export const EXIT_TEXT = `
 Exit status:
    0  done; also when the reader of the output has seen enough, and when watch or top was told to end
    1  the answer is no: explain: may not relay; history: could not; revoke, unpin, undeny, forget: there was none
-   2  dracd could not do it; history: it cannot be told
+   2  dracd could not do it, or refuses it; history: it cannot be told
   64  the command line or a field is wrong
   65  import: a line of the file is wrong (without --partial nothing was done)
-  66  import: the file cannot be read
-  69  dracd is not reached
+  66  a file cannot be read: that of import, or --cert, --key, --ca
+  69  dracd is not reached; watch, top: it is gone
   73  export: the file cannot be made
   74  the output cannot be written
   75  try again later
-  77  not allowed`;
+  77  not allowed: the socket is for others, or dracd does not take the certificate or what it may
+  78  --cert, --key or --ca is none, or they do not go together`;
 
 /** Something that dracctl itself cannot do. */
 export class CtlError extends Error {
@@ -52,6 +57,7 @@ const FIELDS: Readonly<Record<string, string | undefined>> = {
   subject: 'ADDRESS',
   address: 'ADDRESS',
   within: 'NETWORK',
+  covering: 'NETWORK',
   reporter: '--reporter',
   user: '--user',
   reason: '--reason',
@@ -70,12 +76,15 @@ const statuses: Readonly<Record<string, Exit | undefined>> = {
 };
 
 export interface Failure {
-  readonly exit: number;
-  /** What goes to standard error; may be empty. */
-  readonly text: string;
+  readonly exit: Exit;
+  /** What is wrong; commander has said it already when there is none. */
+  readonly lines: readonly string[];
+  /** May be empty. */
+  readonly cure: string;
 }
 
-function exitOf({ status, reason }: AdminError): Exit {
+function exitOf({ isForbidden, status, reason }: AdminError): Exit {
+  if (isForbidden) return EXIT.forbidden;
   // A daemon that has answered was reached.
   if (status === 'UNAVAILABLE' && reason !== '') return EXIT.later;
   return statuses[status] ?? EXIT.failed;
@@ -84,22 +93,29 @@ function exitOf({ status, reason }: AdminError): Exit {
 const isAdminError = (thrown: unknown): thrown is AdminError =>
   thrown instanceof Error && thrown.name === 'AdminError';
 
+const isIdentityError = (thrown: unknown): thrown is IdentityError =>
+  thrown instanceof Error && thrown.name === 'IdentityError';
+
 /** What to say of an error, and with which status to end. */
 export function failureOf(thrown: unknown): Failure {
-  // Commander has said it already.
-  if (thrown instanceof CommanderError) return { exit: thrown.exitCode === 0 ? 0 : EXIT.usage, text: '' };
+  if (thrown instanceof CommanderError)
+    return { exit: thrown.exitCode === 0 ? EXIT.done : EXIT.usage, lines: [], cure: '' };
   if (isAdminError(thrown)) {
     const { violations, message, cure } = thrown;
     const lines = violations.map(({ field, description }) => `${FIELDS[field] ?? field}: ${description}`);
-    return { exit: exitOf(thrown), text: sayLines(lines.length > 0 ? lines : [message], cure) };
+    return { exit: exitOf(thrown), lines: lines.length > 0 ? lines : [message], cure };
   }
-  if (thrown instanceof CtlError) return { exit: thrown.exit, text: sayLines([thrown.message], thrown.cure) };
+  if (isIdentityError(thrown)) {
+    const { cure, isUnread, message } = thrown;
+    return { exit: isUnread ? EXIT.noInput : EXIT.config, lines: [message], cure };
+  }
+  if (thrown instanceof CtlError) return { exit: thrown.exit, lines: [thrown.message], cure: thrown.cure };
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return { exit: EXIT.failed, text: sayLines([message], '') };
+  return { exit: EXIT.failed, lines: [message], cure: '' };
 }
 
-function sayLines(lines: readonly string[], cure: string): string {
-  return [...lines.map((line) => `dracctl: ${line}\n`), ...(cure === '' ? [] : [`  cure: ${cure}\n`])].join(
-    '',
-  );
+/** What goes to standard error. */
+export function failureText({ lines, cure }: Failure): string {
+  const said = lines.map((line) => `dracctl: ${legible(line)}\n`);
+  return [...said, ...(cure === '' ? [] : [`  cure: ${legible(cure)}\n`])].join('');
 }

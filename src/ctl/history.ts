@@ -2,7 +2,7 @@
  * history - what dracctl says of the past of an address, in the words and lines of `dracd --who`; and forgetting it
  */
 import type { AuditRecord__Output } from '../admin/gen/dracd/admin/v1/AuditRecord.js';
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
 import { type Job, type Status, timeOf } from './commands.js';
 import { coloured, json, timeText } from './output.js';
 
@@ -53,7 +53,7 @@ export async function history(
     output.write(json({ ...who, verdict, words, onlyTo, uses, records, gaps }));
   } else {
     const colour = verdict === 'permitted' ? 'pin' : 'deny';
-    output.write(`${coloured(output, colour, printable(words))}\n`);
+    output.write(`${coloured(output, colour, legible(words))}\n`);
     output.write([...records, ...gaps].map(json).join(''));
   }
   return STATUS[verdict];

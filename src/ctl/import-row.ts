@@ -13,6 +13,7 @@ import {
   readSubject,
   readUser,
 } from '../admin/fields.js';
+import type { Subject } from '../core/subject.js';
 import type { Fields } from './records.js';
 
 export type Kind = 'deny' | 'pin' | 'grant';
@@ -20,7 +21,7 @@ export type Kind = 'deny' | 'pin' | 'grant';
 export interface Entry {
   readonly line: number;
   readonly kind: Kind;
-  readonly subject: string;
+  readonly subject: Subject;
   /** Epoch milliseconds; undefined: without an end. */
   readonly expiresAt: number | undefined;
   readonly user: string | undefined;

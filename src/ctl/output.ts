@@ -5,7 +5,7 @@
  */
 import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
 import type { Timestamp__Output } from '../admin/gen/google/protobuf/Timestamp.js';
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
 
 export interface Output {
   readonly json: boolean;
@@ -78,6 +78,18 @@ const COLUMNS = [
   ['USER', 10],
 ] as const;
 
+/** What stands in two columns of a terminal: East Asian letters, and pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/gu;
+/** What stands over another letter. */
+const MARK = /\p{M}/gu;
+
+/** A text with blanks up to a width on a terminal. */
+function padded(text: string, width: number): string {
+  const count = (what: RegExp): number => text.match(what)?.length ?? 0;
+  return text + ' '.repeat(Math.max(0, width - (count(/./gsu) + count(WIDE) - count(MARK))));
+}
+
 /** The heading of a table of rows. */
 export function heading(output: Output): string {
   const names = COLUMNS.map(([name, width]) => name.padEnd(width)).join('  ');
@@ -93,9 +105,9 @@ export function rowLine(output: Output, row: Row__Output): string {
     remaining(row.expiresAt, output.now()),
     row.reporter || row.author,
     row.user,
-  ].map((text, i) => printable(text).padEnd(COLUMNS[i]?.[1] ?? 0));
+  ].map((text, i) => padded(legible(text), COLUMNS[i]?.[1] ?? 0));
   const [address = '', , ...rest] = cells;
-  const line = [address, coloured(output, kind, kind.padEnd(5)), ...rest, printable(row.reason)].join('  ');
+  const line = [address, coloured(output, kind, kind.padEnd(5)), ...rest, legible(row.reason)].join('  ');
   return `${line.trimEnd()}\n`;
 }
 

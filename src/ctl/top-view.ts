@@ -3,7 +3,7 @@
  *
  * Names of reporters are somebody else's text: they are escaped and cut to their column.
  */
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
 import { coloured, json, type Output } from './output.js';
 import { allOf, grantedOf, type Rate, refusedOf, type ReporterRate, type View } from './rates.js';
 
@@ -16,7 +16,7 @@ const perSecond = ({ perSecond: rate }: Rate): string => (rate === undefined ? '
 const cell = (text: string | number): string => String(text).padStart(NUMBER);
 
 function name(text: string): string {
-  const shown = printable(text);
+  const shown = legible(text);
   return (shown.length > NAME ? `${shown.slice(0, NAME - 1)}~` : shown).padEnd(NAME);
 }
 
@@ -72,7 +72,7 @@ export function troubleOf({ state }: View): string {
   const { journalDegraded, mapsProblem } = state;
   return [journalDegraded, mapsProblem]
     .filter((text) => typeof text === 'string' && text !== '')
-    .map((text) => printable(String(text)))
+    .map((text) => legible(String(text)))
     .join('; ');
 }
 

@@ -5,7 +5,7 @@
  * time, with --json an object, and what goes wrong is an error.
  */
 import type { Clock, Timer } from '../runtime/clock.js';
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
 import type { Job, Status } from './commands.js';
 import { type Sample, type View, viewOf } from './rates.js';
 import { Screen } from './screen.js';
@@ -142,7 +142,7 @@ class OnScreen extends Rounds {
       this.#problem = '';
       return now;
     } catch (thrown) {
-      this.#problem = printable(thrown instanceof Error ? thrown.message : String(thrown));
+      this.#problem = legible(thrown instanceof Error ? thrown.message : String(thrown));
       return before;
     }
   }
@@ -150,7 +150,7 @@ class OnScreen extends Rounds {
   #draw(screen: Screen): void {
     const { state } = this.#view;
     const { output } = this.job;
-    const version = printable(String(state['version'] ?? ''));
+    const version = legible(String(state['version'] ?? ''));
     const title = `dracd ${version}  ${this.time().slice(0, 19)}Z  every ${this.options.interval / 1_000} s  q: quit`;
     screen.draw(
       screenLines(output, { view: this.#view, title, problem: this.#problem, columns: screen.columns }),

@@ -9,7 +9,7 @@ import { AdminError } from '../admin/client.js';
 import type { Change__Output } from '../admin/gen/dracd/admin/v1/Change.js';
 import type { Position__Output } from '../admin/gen/dracd/admin/v1/Position.js';
 import type { Clock, Timer } from '../runtime/clock.js';
-import { printable } from '../runtime/printable.js';
+import { legible } from '../runtime/printable.js';
 import type { Job, Status } from './commands.js';
 import { CtlError, EXIT } from './exit.js';
 import { json, type Output, rowObject, timeText } from './output.js';
@@ -37,13 +37,13 @@ function changeText(output: Output, change: Change__Output, epoch: string): stri
   }
   const who = author === '' ? (row?.reporter ?? '') : author;
   const line = [timeText(at) ?? '', kind.padEnd(8), (row?.subject ?? '').padEnd(20), who, reason];
-  return `${line.map(printable).join('  ').trimEnd()}\n`;
+  return `${line.map(legible).join('  ').trimEnd()}\n`;
 }
 
 const gapText = (output: Output, after: Position__Output): string =>
   output.json
     ? json({ change: 'gap', after: positionText(after) })
-    : `changes after ${printable(positionText(after))} were missed: list anew\n`;
+    : `changes after ${legible(positionText(after))} were missed: list anew\n`;
 
 /** Until it is told to end, or the daemon stops. */
 export async function watch(job: Job, options: WatchOptions, clock: Clock): Promise<Status> {
@@ -78,7 +78,7 @@ class Watch {
     this.#stop();
     if (this.#position !== undefined)
       process.stderr.write(
-        `dracctl: to go on from here: dracctl watch --after ${printable(positionText(this.#position))}\n`,
+        `dracctl: to go on from here: dracctl watch --after ${legible(positionText(this.#position))}\n`,
       );
   };
 
@@ -128,7 +128,7 @@ class Watch {
     if (!this.#reconnect || !PASSING.includes(thrown.status)) throw thrown;
     const ms = this.#wait * (0.5 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_MS);
-    process.stderr.write(`dracctl: ${printable(thrown.message)}; trying again\n`);
+    process.stderr.write(`dracctl: ${legible(thrown.message)}; trying again\n`);
     await new Promise<void>((resolve) => {
       const timer: Timer = this.#clock.after(ms, resolve);
       this.#stop = () => {

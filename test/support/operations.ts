@@ -51,6 +51,8 @@ export class MemoryOperations implements Operations {
   many = 0;
   /** What the next call that changes something rejects with. */
   fault: Error | undefined;
+  /** What wishes for a subject are always refused with. */
+  readonly refusals = new Map<string, Error>();
   /** The first position that is not remembered any more. */
   forgotten = 0;
   readonly #history: Change[] = [];
@@ -196,10 +198,14 @@ export class MemoryOperations implements Operations {
   }
 
   #enter(call: 'authorize' | 'pin' | 'deny', kind: Row['kind'], wish: Wish): Promise<Row> {
-    return this.#done(call, { ...wish }, () => {
-      const { subject, lifetimeMs, user, reason, author } = wish;
-      const expiresAt = lifetimeMs === undefined ? undefined : NOW + lifetimeMs;
-      const row: Row = { kind, subject, expiresAt, user, reason, author, createdAt: NOW };
+    const { validateOnly, ...noted } = wish;
+    const { subject, lifetimeMs, user, reason, author } = noted;
+    const expiresAt = lifetimeMs === undefined ? undefined : NOW + lifetimeMs;
+    const row: Row = { kind, subject, expiresAt, user, reason, author, createdAt: NOW };
+    const refusal = this.refusals.get(subject);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    if (validateOnly === true) return Promise.resolve(row);
+    return this.#done(call, noted, () => {
       this.entries.set(`${kind} ${subject}`, row);
       this.change(({ authorize: 'granted', pin: 'pinned', deny: 'denied' } as const)[call], row, {
         author,

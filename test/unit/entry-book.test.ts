@@ -1,7 +1,7 @@
 /** entry-book - durable first, then in force; groups; the limit. */
 import type { EntryChange } from '../../src/core/entries.js';
 import { Fault } from '../../src/core/fault.js';
-import type { OperatorEntry } from '../../src/core/operator-entry.js';
+import { idOf, type OperatorEntry } from '../../src/core/operator-entry.js';
 import type { Subject } from '../../src/core/subject.js';
 import { EntryBook } from '../../src/entry-book.js';
 
@@ -21,7 +21,14 @@ function world(max = 3) {
   const faults: { save?: Fault | undefined; change?: Fault | undefined } = {};
   const book = new EntryBook({
     max,
-    standing: { entries: () => live.values() },
+    standing: {
+      get size() {
+        return live.size;
+      },
+      count: (kind) => [...live.values()].filter((one) => one.kind === kind).length,
+      get: (kind, subject) => [...live.values()].find((one) => idOf(one) === idOf({ kind, subject })),
+      entries: () => live.values(),
+    },
     file: {
       save: async (entries) => {
         events.push(`save ${Array.from(entries, ({ subject }) => subject).join()}`);
@@ -117,6 +124,25 @@ test('what lets relay leaves room for as many denies', async () => {
   await expect(book.change({ come: entry('192.0.2.6', 'pin') })).rejects.toMatchObject({ code: 'REFUSED' });
 });
 
+test('denies leave room for what lets relay, so that entries can be made again in any order', async () => {
+  const { book, live } = world(2);
+  const come = (subject: string, kind: OperatorEntry['kind']) => book.change({ come: entry(subject, kind) });
+  for (const subject of ['192.0.2.1', '192.0.2.2']) await come(subject, 'deny');
+  for (const subject of ['192.0.2.3', '192.0.2.4']) {
+    expect(() => {
+      book.check(entry(subject, 'pin'));
+    }).not.toThrow();
+    await come(subject, 'pin');
+  }
+  expect(() => {
+    book.check(entry('192.0.2.5', 'deny'));
+  }).toThrow('4 entries already');
+  await expect(come('192.0.2.5', 'deny')).rejects.toMatchObject({ code: 'REFUSED' });
+  // One that is there may be changed.
+  book.check(entry('192.0.2.1', 'deny'));
+  expect(live.size).toBe(4);
+});
+
 test('there is a limit; what is there may be changed all the same', async () => {
   const { book } = world(2);
   await book.change({ come: entry('192.0.2.1', 'pin') });
@@ -125,7 +151,7 @@ test('there is a limit; what is there may be changed all the same', async () => 
   await second;
   await expect(third).rejects.toMatchObject({
     code: 'REFUSED',
-    message: expect.stringContaining('2 entries') as string,
+    message: expect.stringContaining('2 pins and grants among 2 entries') as string,
   });
   expect((await book.change({ come: entry('192.0.2.2', 'pin') })).before).toBeDefined();
   await book.change({ go: { kind: 'pin', subject: '192.0.2.1' as Subject } });

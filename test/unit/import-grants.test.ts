@@ -1,12 +1,15 @@
 /** What is taken over of an original database, and what is not: told by the log, and found in the journal. */
-import { statSync, truncateSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Config, parseConfig } from '../../src/config.js';
 import { Fault } from '../../src/core/fault.js';
+import type { OperatorEntry } from '../../src/core/operator-entry.js';
+import type { Subject } from '../../src/core/subject.js';
 import { importGrants } from '../../src/import-grants.js';
 import type { Log, LogFields } from '../../src/runtime/log.js';
 import { silentLog } from '../../src/runtime/log.js';
 import { lockDirectory, prepareDirectory } from '../../src/store/directory.js';
+import { ENTRIES_NAME, EntriesFile } from '../../src/store/entries-file.js';
 import { readJournal } from '../../src/store/read-journal.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { OriginalDatabase } from '../support/original-database.js';
@@ -106,6 +109,40 @@ test('addresses that are never granted are left out: loopback, multicast, listed
   expect(told()).toMatchObject({ imported: 1, neverGranted: 6 });
 });
 
+const entry = (
+  kind: OperatorEntry['kind'],
+  subject: string,
+  more: Partial<OperatorEntry> = {},
+): OperatorEntry => ({
+  kind,
+  subject: subject as Subject,
+  reason: 'spam',
+  author: 'ann',
+  createdAt: clock.wall() - 60_000,
+  ...more,
+});
+
+async function saveEntries(...entries: OperatorEntry[]): Promise<void> {
+  const store = config().store.directory;
+  prepareDirectory(store);
+  await new EntriesFile(store).save(entries);
+}
+
+test('what operators have denied is left out and counted, unless the deny is over', async () => {
+  const clients = ['203.0.113.1', '203.0.113.65', '203.0.113.2', '2001:db8::6', '2001:db8::7', '203.0.113.3'];
+  await original.enter(file, Object.fromEntries(clients.map((client) => [client, now + 600])));
+  await saveEntries(
+    entry('deny', '203.0.113.1'),
+    entry('deny', '203.0.113.64/26', { expiresAt: clock.wall() + 1_000 }),
+    entry('deny', '203.0.113.2', { expiresAt: clock.wall() }),
+    entry('deny', '2001:db8::6'),
+    entry('pin', '203.0.113.3'),
+  );
+  await take({ forgetAll: true });
+  expect(held()).toEqual({ '203.0.113.2': 600, '2001:db8::7': 600, '203.0.113.3': 600 });
+  expect(told()).toMatchObject({ imported: 3, denied: 3, neverGranted: 0 });
+});
+
 test('no more than grants.max, those that the journal holds included', async () => {
   await original.enter(file, { '203.0.113.1': now + 600, '203.0.113.2': now + 600 });
   await take();
@@ -144,6 +181,18 @@ describe('a Fault, and nothing changed', () => {
 
   test('when there is no such file', async () => {
     expect(await outcome()).toMatch(/^IMPORT .*dracd\.db does not exist/);
+  });
+
+  test('when it cannot be told who is denied', async () => {
+    await original.enter(file, { '203.0.113.1': now + 600 });
+    await saveEntries(entry('deny', '203.0.113.1'));
+    const entries = path.join(config().store.directory, ENTRIES_NAME);
+    writeFileSync(entries, readFileSync(entries, 'utf8').replace('203.0.113.1', '203.0.113.7'));
+    expect(await outcome()).toMatch(/^STORE .*cannot be used: its checksum is wrong/);
+    expect(held()).toEqual({});
+    await saveEntries();
+    expect(await outcome()).toBe('none');
+    expect(held()).toEqual({ '203.0.113.1': 600 });
   });
 
   test('when a daemon runs', async () => {

@@ -223,7 +223,7 @@ describe('what cannot be done', () => {
     const { status, message } = await refusal(client().rotate());
     expect({ status, message }).toEqual({
       status: 'INTERNAL',
-      message: "an error of dracd's own; its log tells more",
+      message: "dracd failed: an error of dracd's own; its log tells more",
     });
     expect(said.at(-1)?.fields).toMatchObject({ error: 'TypeError: secret is not a function' });
   });

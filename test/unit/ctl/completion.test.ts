@@ -36,6 +36,9 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['dracctl import ro', ['rows.csv']],
   ['dracctl --cert ro', ['rows.csv']],
   ['dracctl deny --reason ', []],
+  ['dracctl help exp', ['explain', 'export']],
+  ['dracctl show --ser', ['--server']],
+  ['dracctl deny --y', ['--yes']],
   ['dracctl pin 192.0.2.7 --fo', ['--for']],
 ];
 

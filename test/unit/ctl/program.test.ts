@@ -1,6 +1,7 @@
 /** program - what dracctl says of what is wrong, in words and exit statuses; and output that nobody takes */
 import { openSync, closeSync } from 'node:fs';
 import { spawn } from 'node:child_process';
+import { Fault } from '../../../src/core/fault.js';
 import { EXIT_TEXT } from '../../../src/ctl/exit.js';
 import { diskFault } from '../../support/operations.js';
 import { childEnvironment, run } from '../../support/processes.js';
@@ -21,7 +22,10 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   [['explain', '[2001:db8::1]'], 'ADDRESS: .*no leading zeros, zone, brackets or host name'],
   [['explain', 'fe80::1%eth0'], 'ADDRESS: .*zone'],
   [['explain', 'mail.example.org'], 'ADDRESS: .*host name'],
-  [['explain', '192.0.2.0/24'], 'ADDRESS: "192.0.2.0/24" is no address'],
+  [
+    ['explain', '192.0.2.0/24'],
+    'ADDRESS: "192.0.2.0/24" is a network, .*one address\n  cure: dracctl list 192.0.2.0/24\n$',
+  ],
   [['history', '192.0.2.0/24'], 'ADDRESS: "192.0.2.0/24" is no address'],
   [['forget', '192.0.2.7', '--reason', 'of 192.0.2.7'], '--reason: must not name the address'],
   [['forget', '192.0.2', ...WHY], 'ADDRESS: "192.0.2" is no address'],
@@ -33,6 +37,25 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   [['pin', '192.0.2.7', ...WHY, '--for', '366d'], '--for: .* is not from 1 s to 365 days'],
   [['revoke', ...WHY], 'name one of NETWORK, --reporter and --all'],
   [['revoke', '192.0.2.7', '--all', ...WHY], 'name one of NETWORK, --reporter and --all'],
+  [['authorize', '127.0.0.1', ...WHY], 'ADDRESS: 127.0.0.1 is an address that no client can have'],
+  [['pin', 'fe80::/64', ...WHY], 'ADDRESS: fe80::/64 holds addresses that no client can have'],
+  [['pin', '64:ff9b::7f00:1', ...WHY], 'ADDRESS: .* is an address that no client can have'],
+  [['revoke', '--all', ...WHY], '--all ends every lease; nothing was done\n  cure: say --yes if you mean it'],
+  ...['0.0.0.0/0', '::/0', '64.0.0.0/7', '2001::/18'].map(
+    (network) =>
+      [
+        ['deny', network, ...WHY],
+        `a deny of ${network} lets nobody in it relay; nothing was done\n  cure: say --yes`,
+      ] as const,
+  ),
+  [
+    ['--server', '/run/dracd/admin.sock', 'stats'],
+    '--server: .* is no server\n  cure: .* unix:/run/dracd/admin.sock\n',
+  ],
+  [['--server', 'https://mail:9443', 'stats'], '--server: .* is no server\n  cure: .*without a scheme'],
+  [['--server', 'mail.example.org', 'stats'], '--server: .* is no server\n  cure: .*host:port'],
+  [['--server', '2001:db8::6:9443', 'stats'], '--server: .* is no server\n  cure: .*brackets'],
+  [['--server', '127.0.0.1:65536', 'stats'], '--server: .* is no server'],
 ];
 
 test.each(WRONG)('%p', async (words, said) => {
@@ -60,13 +83,49 @@ const UNMEANT: readonly (readonly [readonly string[], string])[] = [
   [['list', '--kind', 'lease'], 'Allowed choices are grant, pin, deny'],
   [['top', '--interval', '0s'], "'--interval <DURATION>' argument '0s'"],
   [['export', '--format', 'xml'], 'Allowed choices are json, csv'],
-  [['lits'], "unknown command 'lits'\n.*Did you mean list"],
+  [['lits'], "^dracctl: unknown command 'lits'\n.*Did you mean list"],
 ];
 
 test.each(UNMEANT)('%p', async (words, said) => {
   const { code, stdout, stderr } = await run([process.execPath, CTL, ...words]);
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
   expect(stderr).toMatch(new RegExp(said, 's'));
+});
+
+test.each(['deny 0.0.0.0/0', 'deny ::/0', 'revoke --all'])('%s --yes', async (words) => {
+  const { ctl, operations } = await stand();
+  operations.put('grant', '192.0.2.7');
+  expect(await ctl([...words.split(' '), '--yes', ...WHY])).toMatchObject({ code: 0, stderr: '' });
+  expect(operations.calls).toMatchObject([{ call: words.split(' ')[0] }]);
+});
+
+test('networks that are somebody’s are denied without a question', async () => {
+  const { ctl } = await stand();
+  for (const network of ['10.0.0.0/8', '2001::/19'])
+    expect((await ctl(['deny', network, ...WHY])).code).toBe(0);
+});
+
+test('what is done is said', async () => {
+  const { ctl } = await stand();
+  expect((await ctl(['rotate'])).stdout).toBe('The journal has a new segment.\n');
+  expect((await ctl(['rotate', '--json'])).stdout).toBe('{"rotated":true}\n');
+  expect((await ctl(['shutdown'])).stdout).toBe('dracd is being stopped.\n');
+  expect((await ctl(['shutdown', '--json'])).stdout).toBe('{"stopping":true}\n');
+});
+
+test('list of an address tells of the networks around it, of a network what is inside', async () => {
+  const { ctl, operations } = await stand();
+  operations.put('pin', '192.0.2.0/24');
+  operations.put('deny', '192.0.2.7');
+  operations.put('deny', '192.0.2.8');
+  const listed = async (what: string): Promise<string[]> =>
+    (await ctl(['list', what])).stdout
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => line.split(' ')[0] ?? '');
+  expect(await listed('192.0.2.7')).toEqual(['192.0.2.0/24', '192.0.2.7']);
+  expect(await listed('192.0.2.9')).toEqual(['192.0.2.0/24']);
+  expect(await listed('192.0.2.0/28')).toEqual(['192.0.2.7', '192.0.2.8']);
 });
 
 test('two wrong fields are two lines', async () => {
@@ -124,6 +183,26 @@ test('a reader that has seen enough is no failure', async () => {
     expect(stdout.split('\n')).toEqual([expect.any(String), '0', '']);
     expect(stderr).toBe('');
   }
+});
+
+test('letters of any script are shown as they are, and columns stay in line', async () => {
+  const { ctl, operations } = await stand();
+  operations.put('deny', '192.0.2.9', {
+    reason: '\u00e9t\u00e9, b\u00fcro',
+    user: '\u65e5\u672c',
+    author: 'x',
+  });
+  operations.put('deny', '192.0.2.10', { reason: 'plain', user: 'ann', author: 'x' });
+  const [, first = '', second = ''] = (await ctl(['list'])).stdout.split('\n');
+  expect(first).toMatch(/ x +\u65e5\u672c +\u00e9t\u00e9, b\u00fcro$/);
+  // Two letters of two columns each.
+  expect(first.indexOf('\u00e9t\u00e9') + 2).toBe(second.indexOf('plain'));
+  expect((await ctl(['explain', '192.0.2.9'])).stdout).toContain('192.0.2.9: \u00e9t\u00e9, b\u00fcro\n');
+  operations.fault = new Fault('REFUSED', 'denied by ann: "b\u00fcro\u202e"');
+  expect(await ctl(['pin', '192.0.2.7', ...WHY])).toMatchObject({
+    code: 2,
+    stderr: 'dracctl: denied by ann: "b\u00fcro\\u202e"\n',
+  });
 });
 
 test('output that cannot be written is a failure', async () => {

@@ -7,6 +7,7 @@ export interface AuthorizeRequest {
   'lifetime'?: (_google_protobuf_Duration | null);
   'user'?: (string);
   'reason'?: (string);
+  'validateOnly'?: (boolean);
 }
 
 export interface AuthorizeRequest__Output {
@@ -14,4 +15,5 @@ export interface AuthorizeRequest__Output {
   'lifetime': (_google_protobuf_Duration__Output | null);
   'user': (string);
   'reason': (string);
+  'validateOnly': (boolean);
 }

@@ -11,6 +11,7 @@ export interface ListRequest {
   'endsBefore'?: (_google_protobuf_Timestamp | null);
   'pageSize'?: (number);
   'pageToken'?: (string);
+  'covering'?: (string);
 }
 
 export interface ListRequest__Output {
@@ -21,4 +22,5 @@ export interface ListRequest__Output {
   'endsBefore': (_google_protobuf_Timestamp__Output | null);
   'pageSize': (number);
   'pageToken': (string);
+  'covering': (string);
 }

@@ -7,6 +7,8 @@ export interface PinRequest {
   'lifetime'?: (_google_protobuf_Duration | null);
   'user'?: (string);
   'reason'?: (string);
+  'validateOnly'?: (boolean);
+  'evenIfDenied'?: (boolean);
 }
 
 export interface PinRequest__Output {
@@ -14,4 +16,6 @@ export interface PinRequest__Output {
   'lifetime': (_google_protobuf_Duration__Output | null);
   'user': (string);
   'reason': (string);
+  'validateOnly': (boolean);
+  'evenIfDenied': (boolean);
 }

@@ -1,0 +1,3 @@
+/** shells - those that dracctl has completions for */
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
