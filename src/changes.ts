@@ -9,6 +9,8 @@
  * change at once, in the midst of an ADD. It must be quick, and keep what it cannot pass on.
  */
 import type { Change, ChangeKind, Row, Watching } from './admin/operations.js';
+import { namesAny } from './audit/forget.js';
+import type { ClientAddress } from './core/address.js';
 import type { Entry } from './core/entry.js';
 import type { EndedLease } from './core/leases.js';
 import type { OperatorEntry } from './core/operator-entry.js';
@@ -59,7 +61,8 @@ export function rowOfLease({ subject, client, reporter, expiresAt }: EndedLease)
 export class Changes implements LedgerObserver {
   readonly epoch: string;
   readonly #options: ChangesOptions;
-  readonly #ring: Change[] = [];
+  /** Without those that were to be forgotten. */
+  readonly #ring: (Change | undefined)[] = [];
   readonly #size: number;
   readonly #watchers = new Set<Watcher>();
   #last = 0;
@@ -123,8 +126,17 @@ export class Changes implements LedgerObserver {
     this.#wake();
     return Array.from(
       { length: Math.min(count, this.#last - this.#oldest) },
-      (_, back) => this.#ring[(this.#last - back) % this.#size] as Change,
-    );
+      (_, back) => this.#ring[(this.#last - back) % this.#size],
+    ).filter((change) => change !== undefined);
+  }
+
+  /** Tells nobody any more of changes that name this address; their positions are passed over. */
+  forget(client: ClientAddress): void {
+    const names = namesAny([client]);
+    for (const [i, change] of this.#ring.entries()) {
+      const { reason, row } = change ?? {};
+      if (names(`${row?.subject} ${row?.client} ${row?.reason} ${reason}`)) this.#ring[i] = undefined;
+    }
   }
 
   /** The position before the first change that is remembered. */
@@ -154,7 +166,8 @@ export class Changes implements LedgerObserver {
     this.#options.clock.soon(() => {
       for (let budget = STEP; budget > 0 && watcher.position < this.#last && !watcher.isOver; budget -= 1) {
         watcher.position += 1;
-        watcher.tell(this.#ring[watcher.position % this.#size] as Change);
+        const change = this.#ring[watcher.position % this.#size];
+        if (change !== undefined) watcher.tell(change);
       }
       if (watcher.isOver) return;
       if (watcher.position < this.#last) this.#catchUp(watcher);

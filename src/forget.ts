@@ -1,5 +1,5 @@
 /**
- * forget - one address is taken out of all that dracd keeps: its lease or grant, maps, and the audit's files
+ * forget - one address is taken out of all that dracd keeps: its lease or grant, maps, what it remembers, and the audit's files
  *
  * That somebody had it done is recorded, without the address. What operators have pinned and denied stays, and
  * is theirs to take away; segments of the journal that hold the lease are deleted when its time would be over.
@@ -14,6 +14,8 @@ import { reasonOf, toFault } from './core/fault.js';
 export interface ForgetOptions {
   /** Takes leases and operators' grants away, and tells the audit of no act that names the address. */
   readonly revoke: (client: ClientAddress) => Promise<number>;
+  /** Forgets leases that have ended, and changes. */
+  readonly erase: (client: ClientAddress) => void;
   readonly audit: Pick<Audit, 'act' | 'forget'>;
   readonly clock: { wall(): number };
 }
@@ -21,10 +23,12 @@ export interface ForgetOptions {
 export async function forget(
   client: ClientAddress,
   by: { readonly author: string; readonly reason: string },
-  { audit, clock, revoke }: ForgetOptions,
+  { audit, clock, erase, revoke }: ForgetOptions,
 ): Promise<Forgotten> {
   try {
     const grants = await revoke(client);
+    // That it was taken away is remembered as well.
+    erase(client);
     const records = await audit.forget(client);
     audit.act({ what: 'forget', ...by, at: clock.wall(), outcome: 'done', count: records });
     return { grants, records };

@@ -203,9 +203,13 @@ export class LedgerOperations implements Operations {
   }
 
   forget(client: ClientAddress, by: By): Promise<Forgotten> {
-    const { audit, clock } = this.#options;
+    const { audit, changes, clock, ledger } = this.#options;
     const revoke = (within: ClientAddress): Promise<number> => this.#takeAway({ within }, by);
-    return forget(client, by, { revoke, audit, clock });
+    const erase = (one: ClientAddress): void => {
+      ledger.leases.erase(one);
+      changes.forget(one);
+    };
+    return forget(client, by, { revoke, erase, audit, clock });
   }
 
   *rows(filter: Filter): Generator<Row | undefined> {

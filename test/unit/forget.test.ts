@@ -14,6 +14,7 @@ function office(faults: { readonly revoke?: Fault; readonly erase?: Error } = {}
       done.push(`revoke ${client}`);
       return faults.revoke === undefined ? Promise.resolve(2) : Promise.reject(faults.revoke);
     },
+    erase: (client: string) => void done.push(`erase ${client}`),
     audit: {
       act: (act: Act) => void acts.push(act),
       forget: (client: string) => {
@@ -26,10 +27,10 @@ function office(faults: { readonly revoke?: Fault; readonly erase?: Error } = {}
   return { acts, done, options };
 }
 
-test('leases first, then records, and then it is recorded that it was done', async () => {
+test('leases first, then what is remembered, then records, and then it is recorded that it was done', async () => {
   const { acts, done, options } = office();
   expect(await forget(at('192.0.2.7'), by, options)).toEqual({ grants: 2, records: 7 });
-  expect(done).toEqual(['revoke 192.0.2.7', 'forget 192.0.2.7']);
+  expect(done).toEqual(['revoke 192.0.2.7', 'erase 192.0.2.7', 'forget 192.0.2.7']);
   expect(acts).toEqual([{ what: 'forget', ...by, at: 5, outcome: 'done', count: 7 }]);
 });
 
