@@ -13,6 +13,8 @@
  */
 import type { Change, ChangeKind, Row, Watching } from './admin/operations.js';
 import { type Happened, lineOf } from './change-text.js';
+import { namesAny } from './audit/forget.js';
+import type { ClientAddress } from './core/address.js';
 import type { Entry } from './core/entry.js';
 import type { EndedLease } from './core/leases.js';
 import type { OperatorEntry } from './core/operator-entry.js';
@@ -70,7 +72,8 @@ export function rowOfLease({ subject, client, reporter, expiresAt }: EndedLease)
 
 export class Changes implements LedgerObserver {
   readonly #options: ChangesOptions;
-  readonly #ring: Change[] = [];
+  /** Without those that were to be forgotten. */
+  readonly #ring: (Change | undefined)[] = [];
   readonly #size: number;
   readonly #watchers = new Set<Watcher>();
   #epoch: string;
@@ -114,11 +117,11 @@ export class Changes implements LedgerObserver {
   readonly written = (position: number): void => {
     while (this.#told < position) {
       this.#told += 1;
-      const change = this.#ring[this.#told % this.#size] as Change;
+      const change = this.#ring[this.#told % this.#size];
       for (const watcher of this.#watchers)
         if (watcher.isLive) {
           watcher.position = this.#told;
-          watcher.tell(change);
+          if (change !== undefined) watcher.tell(change);
         }
     }
   };
@@ -128,12 +131,6 @@ export class Changes implements LedgerObserver {
     const keeper = this.#keeper;
     if (this.#isOfInterest) keeper?.begin(this.#last);
     else if (keeper?.holds === true) void keeper.end();
-  }
-
-  /** Lets go of all that is remembered of the past. */
-  async forget(): Promise<void> {
-    await this.#keeper?.restart();
-    this.#since = this.#told;
   }
 
   /** The position of the last change that watchers may know. Whoever asks may watch from it for a while. */
@@ -190,8 +187,21 @@ export class Changes implements LedgerObserver {
     this.#wake();
     return Array.from(
       { length: Math.min(count, this.#last - this.#oldest) },
-      (_, back) => this.#ring[(this.#last - back) % this.#size] as Change,
-    );
+      (_, back) => this.#ring[(this.#last - back) % this.#size],
+    ).filter((change) => change !== undefined);
+  }
+
+  /**
+   * Tells nobody any more of changes that name this address; their positions are passed over. The log begins anew.
+   * Rejects with the system's error when it cannot be removed.
+   */
+  async forget(client: ClientAddress): Promise<void> {
+    await this.#keeper?.restart();
+    const names = namesAny([client]);
+    for (const [i, change] of this.#ring.entries()) {
+      const { reason, row } = change ?? {};
+      if (names(`${row?.subject} ${row?.client} ${row?.reason} ${reason}`)) this.#ring[i] = undefined;
+    }
   }
 
   /** The position before the first change that is remembered. */
@@ -219,7 +229,8 @@ export class Changes implements LedgerObserver {
     this.#options.clock.soon(() => {
       for (let budget = STEP; budget > 0 && watcher.position < this.#told && !watcher.isOver; budget -= 1) {
         watcher.position += 1;
-        watcher.tell(this.#ring[watcher.position % this.#size] as Change);
+        const change = this.#ring[watcher.position % this.#size];
+        if (change !== undefined) watcher.tell(change);
       }
       if (watcher.isOver) return;
       if (watcher.position < this.#told) this.#catchUp(watcher);

@@ -206,8 +206,8 @@ export class Daemon {
     const { config, clock, log, version } = this.#options;
     const place = config.http.listen;
     if (place === undefined) return;
-    const more = { counters: this.#counters, config, version, startedAt: this.#startedAt, clock, log };
-    const door = new StatusDoor(place, { ...this.#rules, ...parts, ...more });
+    const own = { counters: this.#counters, admin: this.#admin, startedAt: this.#startedAt };
+    const door = new StatusDoor(place, { ...this.#rules, ...parts, ...own, config, version, clock, log });
     this.#lifecycle.onStop('http', () => door.stop());
     await door.start();
   }

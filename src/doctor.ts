@@ -130,6 +130,7 @@ function examinedOf(options: DoctorOptions, { file, config }: ReturnType<typeof 
     maps: config.exports.map(mapFile),
     lookups: config.lookups.map(({ kind, listen }, index) => ({ key: `lookups[${index}]`, kind, listen })),
     adminSockets: config.admin.listen.flatMap((place) => (place.transport === 'unix' ? [place.path] : [])),
+    tls: config.admin.listen.some(({ transport }) => transport === 'tcp') ? config.admin.tls : undefined,
     rpc: config.rpc,
     allowFile: config.reporters.allow_file,
     postfix,

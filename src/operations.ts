@@ -193,9 +193,13 @@ export class LedgerOperations implements Operations {
   }
 
   forget(client: ClientAddress, by: By): Promise<Forgotten> {
-    const { audit, changes, clock } = this.#options;
+    const { audit, changes, clock, ledger } = this.#options;
     const revoke = (within: ClientAddress): Promise<number> => this.#takeAway({ within }, by);
-    return forget(client, by, { revoke, changes, audit, clock });
+    const erase = async (one: ClientAddress): Promise<void> => {
+      ledger.leases.erase(one);
+      await changes.forget(one);
+    };
+    return forget(client, by, { revoke, erase, audit, clock });
   }
 
   *rows(filter: Filter): Generator<Row | undefined> {

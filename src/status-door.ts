@@ -5,6 +5,7 @@
  * knows it.
  */
 import { isIP } from 'node:net';
+import type { AdminServer } from './admin/server.js';
 import type { Audit } from './audit/audit.js';
 import type { Changes } from './changes.js';
 import type { Config } from './config.js';
@@ -26,6 +27,8 @@ const DISK_EVERY_MS = 10_000;
 
 export interface StatusDoorOptions {
   readonly audit: Pick<Audit, 'degraded' | 'lost'>;
+  /** Where there is a door for operators. */
+  readonly admin: Pick<AdminServer, 'certificates'> | undefined;
   readonly journal: Pick<Journal, 'degraded' | 'stats'>;
   readonly ledger: Pick<Ledger, 'size' | 'isFull'>;
   readonly standing: Pick<Standing, 'count'>;
@@ -100,9 +103,10 @@ export class StatusDoor {
   }
 
   #sample(): Sample {
-    const { audit, clock, config, intake, journal, ledger, maps, standing, startedAt, version } =
+    const { admin, audit, clock, config, intake, journal, ledger, maps, standing, startedAt, version } =
       this.#options;
     const now = clock.mono();
+    const wall = clock.wall();
     const { registration, forwarded, udpDrops } = intake;
     return {
       version,
@@ -118,6 +122,7 @@ export class StatusDoor {
         behindMs: behindSince === undefined ? 0 : now - behindSince,
         ageMs: now - writtenAt,
       })),
+      certificates: (admin?.certificates ?? []).map((one) => ({ ...one, leftMs: one.until - wall })),
       rpcbind: registration,
       forwarded,
       udpDrops,

@@ -10,7 +10,7 @@
 import { type Metadata, type ServerInterceptor, ServerInterceptingCall } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import type { Clock } from '../runtime/clock.js';
-import { firstListed, namesOf } from './names.js';
+import { firstListed, type Name, namesOf } from './names.js';
 import { badFields, errorResponse, Refusal } from './refusal.js';
 import { AUTHOR_KEY, SERVICE } from './well-known.js';
 
@@ -59,6 +59,16 @@ export interface Guest {
   readonly clock: Pick<Clock, 'wall'>;
 }
 
+function inNeitherList(names: readonly Name[]): string {
+  const rule = 'an entry with "@" means an email name, with "://" a URI, any other a DNS name';
+  const told = names.map(({ kind, text }) => `${kind}:${text}`).join(', ');
+  const why =
+    names.length === 0
+      ? 'the certificate has no subject alternative name (DNS, email or URI) that could be in'
+      : `none of the certificate's subject alternative names (${told}) is in`;
+  return `${why} admin.tls.viewers or admin.tls.operators (${rule}); its common name does not count`;
+}
+
 /**
  * Of those who come with a certificate. That it has not ended since, and what it may, is looked at again in every
  * call.
@@ -74,11 +84,7 @@ export function certifiedCaller({ certificate, roles, clock }: Guest): Identify 
     if (operator !== undefined) return { role: 'operator', author: operator };
     const viewer = firstListed(names, viewers);
     if (viewer !== undefined) return { role: 'viewer', author: viewer };
-    const told = names.length === 0 ? 'none' : names.map(({ kind, text }) => `${kind}:${text}`).join(', ');
-    throw new Refusal(
-      'NO_ROLE',
-      `no name of the certificate (${told}) is in admin.tls.viewers or admin.tls.operators`,
-    );
+    throw new Refusal('NO_ROLE', inNeitherList(names));
   };
 }
 

@@ -6,7 +6,7 @@
  * watcher is first told what it has missed, at its own pace, through a subscription of its own, and moves over to
  * the common one when both have come to the same change: nothing is missed, nothing told twice.
  *
- * Limits: a watcher that is too many changes behind is cut off (watcher.ts). MAX_WATCHERS watch at once.
+ * Limits: a watcher that is too many changes behind is cut off (watcher.ts).
  */
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { WatchResponse } from './gen/dracd/admin/v1/WatchResponse.js';
@@ -16,7 +16,6 @@ import { Refusal } from './refusal.js';
 import { CHANGES_A_MESSAGE, Watcher, type WatchStream } from './watcher.js';
 
 export const GATHER_MS = 20;
-export const MAX_WATCHERS = 128;
 
 export type Watched = Pick<Operations, 'watch' | 'epoch' | 'position'>;
 
@@ -35,6 +34,8 @@ export class Feed {
   readonly #joining = new Set<Watcher>();
   #common: Watching | undefined;
   #pending: Change[] = [];
+  /** How many of these the members were given. */
+  #given = 0;
   /** The position of the last change that was given to the members. */
   #told = 0;
   #timer: Timer | undefined;
@@ -47,10 +48,9 @@ export class Feed {
     return this.#members.size + this.#joining.size;
   }
 
-  /** Begins to tell what comes after a position. Throws a Refusal when that is not remembered, or when too many watch. */
+  /** Begins to tell what comes after a position. Throws a Refusal when that is not remembered. */
   join(stream: WatchStream, after: number | undefined): Watcher {
     const { operations } = this.#options;
-    if (this.size >= MAX_WATCHERS) throw new Refusal('TOO_MANY', `${MAX_WATCHERS} watch already`);
     const from = after ?? operations.position;
     this.#start();
     const watcher = new Watcher({ stream, from, message: this.#message, onEnd: this.#leave });
@@ -88,6 +88,7 @@ export class Feed {
     this.#timer?.stop();
     this.#timer = undefined;
     this.#pending = [];
+    this.#given = 0;
   }
 
   readonly #leave = (watcher: Watcher, why: Refusal | undefined): void => {
@@ -109,8 +110,13 @@ export class Feed {
 
   readonly #tell = (): void => {
     this.#timer = undefined;
-    const changes = this.#pending.slice(0, CHANGES_A_MESSAGE);
-    this.#pending = this.#pending.slice(CHANGES_A_MESSAGE);
+    const changes = this.#pending.slice(this.#given, this.#given + CHANGES_A_MESSAGE);
+    this.#given += changes.length;
+    // Cut off seldom: each cut copies what is left, and a burst may be a million changes.
+    if (this.#given * 2 >= this.#pending.length) {
+      this.#pending = this.#pending.slice(this.#given);
+      this.#given = 0;
+    }
     const last = changes.at(-1);
     if (last === undefined) return;
     this.#told = last.position;

@@ -6,24 +6,28 @@
  * to that reload leaves). Streams end with it.
  *
  * Errors: Fault CONFIG for TLS files that will not do.
+ * Limits: MAX_EACH connections of one peer (core/peer.ts), before anything is known of it, and of one caller.
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
 import { reasonOf } from '../core/fault.js';
+import { peerOf } from '../core/peer.js';
 import type { Clock } from '../runtime/clock.js';
+import { Crowd } from '../runtime/crowd.js';
 import type { Log } from '../runtime/log.js';
 import { certifiedCaller, type Identify } from './caller.js';
-import type { Knocks } from './knocks.js';
 import type { Speaker } from './speaker.js';
-import { readTls, type TlsOptions, tlsServer } from './tls.js';
+import { type CertificateEnd, readTls, type TlsOptions, tlsServer } from './tls.js';
+import type { Told } from './told.js';
 
 const LEAVE_MS = 500;
+export const MAX_EACH = 64;
 
 export interface PortOptions {
   readonly tls: TlsOptions;
   readonly speak: (socket: TLSSocket, identify: Identify) => Speaker;
-  readonly knocks: Knocks;
+  readonly told: Told;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -37,27 +41,39 @@ export class Port {
   readonly #options: PortOptions;
   readonly #server: Server;
   readonly #guests = new Set<Guest>();
+  readonly #peers = new Crowd(MAX_EACH);
+  readonly #callers = new Crowd(MAX_EACH);
   #tls: TlsOptions;
+  #ends: readonly CertificateEnd[];
   #authorities: SecureContextOptions['ca'];
 
   constructor(options: PortOptions) {
-    const { knocks, clock, log } = options;
+    const { told, clock, log } = options;
     this.#options = options;
     this.#tls = options.tls;
-    const context = readTls(options.tls, { clock, log });
+    const { context, ends } = readTls(options.tls, { clock, log });
+    this.#ends = ends;
     this.#authorities = context.ca;
-    this.#server = tlsServer(context, { onSecure: this.#greet, onRefused: knocks.refused });
+    this.#server = tlsServer(context, { onSecure: this.#greet, onRefused: told.unproven });
+  }
+
+  /** Until when the files that it uses serve. */
+  get ends(): readonly CertificateEnd[] {
+    return this.#ends;
   }
 
   accept(socket: Socket): void {
-    this.#server.emit('connection', socket);
+    const { remoteAddress } = socket;
+    if (this.#peers.admits(peerOf(remoteAddress), socket)) this.#server.emit('connection', socket);
+    else this.#turnAway(socket, remoteAddress);
   }
 
   /** Reads the TLS files anew. Throws a Fault CONFIG, and changes nothing, when they will not do. */
   renew(tls: TlsOptions): void {
     const { clock, log } = this.#options;
-    const context = readTls(tls, { clock, log });
+    const { context, ends } = readTls(tls, { clock, log });
     this.#server.setSecureContext(context);
+    this.#ends = ends;
     this.#tls = tls;
     if (context.ca === this.#authorities) return;
     this.#authorities = context.ca;
@@ -82,14 +98,24 @@ export class Port {
     const { clock, speak } = this.#options;
     const certificate = socket.getPeerCertificate();
     const identify = certifiedCaller({ certificate, roles: () => this.#tls, clock });
+    const { remoteAddress } = socket;
+    if (!this.#callers.admits(certificate.subjectaltname ?? '', socket)) {
+      this.#turnAway(socket, remoteAddress);
+      return;
+    }
     const guest = { identify, speaker: speak(socket, identify) };
     this.#guests.add(guest);
     socket.once('close', () => this.#guests.delete(guest));
   };
 
+  #turnAway(socket: Socket, peer: string | undefined): void {
+    this.#options.told.crowded(`more than ${MAX_EACH} connections of one peer`, peer);
+    socket.destroy();
+  }
+
   #dismiss(guest: Guest, reason: string): void {
     if (!this.#guests.delete(guest)) return;
-    this.#options.log.info('admin: a connection was ended', { reason });
+    this.#options.told.dismissed(reason);
     guest.speaker.end();
   }
 }

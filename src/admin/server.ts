@@ -19,13 +19,13 @@ import { type Place, placeText } from '../runtime/place.js';
 import { type Identify, localCaller } from './caller.js';
 import { Extras } from './extras.js';
 import { Feed } from './feed.js';
-import { Knocks } from './knocks.js';
-import type { ListCall } from './listing.js';
 import type { Operations } from './operations.js';
 import { Port } from './port.js';
 import { Refusal } from './refusal.js';
+import { nothingUnderWay } from './service.js';
 import { Speaker } from './speaker.js';
-import type { TlsOptions } from './tls.js';
+import type { CertificateEnd, TlsOptions } from './tls.js';
+import { Told } from './told.js';
 import { Turnstile } from './turnstile.js';
 
 export const MAX_CONNECTIONS = 256;
@@ -50,15 +50,14 @@ export interface AdminOptions {
 export class AdminServer {
   readonly #options: AdminOptions;
   readonly #feed: Feed;
-  readonly #lists = new Set<ListCall>();
-  readonly #histories = new Set<object>();
+  readonly #underWay = nothingUnderWay();
   readonly #ending: { ended: Refusal | undefined } = { ended: undefined };
   readonly #doors: KeptDoor[] = [];
   readonly #connections = new Set<Socket>();
   readonly #speakers = new Set<Speaker>();
   readonly #extras = new Extras();
   readonly #turnstile: Turnstile;
-  readonly #knocks: Knocks;
+  readonly #told: Told;
   #port: Port | undefined;
   #timer: Timer | undefined;
   #stopping: Promise<void> | undefined;
@@ -67,7 +66,7 @@ export class AdminServer {
     this.#options = options;
     const { operations, clock, log } = options;
     this.#turnstile = new Turnstile(clock);
-    this.#knocks = new Knocks({ clock, log });
+    this.#told = new Told({ clock, log });
     this.#feed = new Feed({
       operations,
       clock,
@@ -85,9 +84,18 @@ export class AdminServer {
     return this.#doors.map(({ text }) => text);
   }
 
+  /** Until when the certificates of its port serve; none without one. */
+  get certificates(): readonly CertificateEnd[] {
+    return this.#port?.ends ?? [];
+  }
+
   /** What it holds now: connections, watchers, lists. */
   get load(): { readonly connections: number; readonly watchers: number; readonly lists: number } {
-    return { connections: this.#connections.size, watchers: this.#feed.size, lists: this.#lists.size };
+    return {
+      connections: this.#connections.size,
+      watchers: this.#feed.size,
+      lists: this.#underWay.lists.size,
+    };
   }
 
   async start(): Promise<void> {
@@ -130,6 +138,7 @@ export class AdminServer {
     await Promise.all([...this.#speakers].map((speaker) => speaker.stop(DRAIN_MS)));
     for (const socket of this.#connections) socket.destroy();
     this.#timer?.stop();
+    this.#told.end();
     await closed;
   }
 
@@ -140,6 +149,7 @@ export class AdminServer {
   readonly #look = (): void => {
     for (const door of this.#doors) door.look();
     this.#port?.look();
+    this.#told.look();
   };
 
   #open(place: Place): Promise<KeptDoor> {
@@ -160,7 +170,7 @@ export class AdminServer {
         else this.#port?.accept(socket);
       },
       onDrop: () => {
-        this.#knocks.refused(`more than ${MAX_CONNECTIONS} connections`);
+        this.#told.crowded(`more than ${MAX_CONNECTIONS} connections`);
       },
       onError: () => undefined,
       log,
@@ -174,28 +184,16 @@ export class AdminServer {
       lifetimeMs,
       identify,
       feed: this.#feed,
-      lists: this.#lists,
-      histories: this.#histories,
+      underWay: this.#underWay,
       ending: this.#ending,
       clock,
-      onRefused: this.#tellRefused,
+      onRefused: this.#told.call,
       extras: this.#extras,
       turnstile: this.#turnstile,
     });
     this.#speakers.add(speaker);
     socket.once('close', () => this.#speakers.delete(speaker));
     return speaker;
-  };
-
-  readonly #tellRefused = (path: string, thrown: unknown): void => {
-    const { log } = this.#options;
-    const call = path.split('/').at(-1);
-    if (thrown instanceof Refusal) {
-      const { reason, message } = thrown;
-      log[reason === 'NO_ROLE' ? 'warn' : 'info']('admin: a call was refused', { call, reason, message });
-    } else if (thrown instanceof Fault && !thrown.temporary)
-      log.info('admin: a call was refused', { call, reason: thrown.code, message: thrown.message });
-    else log.error('admin: a call failed', { call, error: String(thrown) });
   };
 
   /** What stands behind ports; a port without TLS is refused. */
@@ -207,6 +205,6 @@ export class AdminServer {
         'CONFIG',
         `key admin.listen: ${placeText(port)} needs cert, key and client_ca in [admin.tls]; or listen on a unix socket only`,
       );
-    return new Port({ tls, speak: this.#speak, knocks: this.#knocks, clock, log });
+    return new Port({ tls, speak: this.#speak, told: this.#told, clock, log });
   }
 }

@@ -3,7 +3,7 @@
  *
  * Who may make a call has been settled before (caller.ts).
  */
-import type { handleUnaryCall, ServerErrorResponse } from '@grpc/grpc-js';
+import type { handleUnaryCall, ServerErrorResponse, ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock } from '../runtime/clock.js';
 import type { Caller, Identify } from './caller.js';
 import {
@@ -31,15 +31,31 @@ import type { ListRequest__Output } from './gen/dracd/admin/v1/ListRequest.js';
 import type { DenyRequest__Output } from './gen/dracd/admin/v1/DenyRequest.js';
 import type { RevokeRequest__Output } from './gen/dracd/admin/v1/RevokeRequest.js';
 import type { WatchRequest__Output } from './gen/dracd/admin/v1/WatchRequest.js';
+import type { WatchResponse } from './gen/dracd/admin/v1/WatchResponse.js';
 import { type Ending, type ListCall, type Listing, sendListing } from './listing.js';
 import { explainMessage, historyMessage, rowMessage, statsMessage } from './messages.js';
 import type { Operations, Selection } from './operations.js';
 import { Page, readPageToken } from './page.js';
 import { badFields, errorResponse, Refusal } from './refusal.js';
+import { Shares } from './shares.js';
 
 export const MAX_LISTS = 16;
+export const MAX_WATCHERS = 128;
 /** Each reads the audit's files of many days. */
 export const MAX_HISTORIES = 4;
+
+/** What callers have under way, by all doors together. */
+export interface UnderWay {
+  readonly lists: Shares;
+  readonly watches: Shares;
+  readonly histories: Shares;
+}
+
+export const nothingUnderWay = (): UnderWay => ({
+  lists: new Shares('lists', MAX_LISTS),
+  watches: new Shares('watches', MAX_WATCHERS),
+  histories: new Shares('questions about the past', MAX_HISTORIES),
+});
 
 export interface ServiceOptions {
   readonly operations: Operations;
@@ -47,10 +63,7 @@ export interface ServiceOptions {
   readonly lifetimeMs: number;
   readonly identify: Identify;
   readonly feed: Feed;
-  /** How many lists are sent now, by all doors together. */
-  readonly lists: Set<ListCall>;
-  /** The questions about the past that are being answered, by all doors together. */
-  readonly histories: Set<object>;
+  readonly underWay: UnderWay;
   readonly ending: Ending;
   readonly clock: Clock;
   /** A call was not done. */
@@ -62,7 +75,11 @@ interface Call<Request> {
   getPath(): string;
 }
 
-type Work<Request, Response> = (request: Request, author: string) => Promise<Response> | Response;
+type Work<Request, Response> = (
+  request: Request,
+  author: string,
+  caller: Caller,
+) => Promise<Response> | Response;
 
 /** Makes a gRPC handler of a function that answers or throws. */
 function unary<Request, Response>(
@@ -71,8 +88,8 @@ function unary<Request, Response>(
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
     const answer = async (): Promise<Response> => {
-      const { author }: Caller = identify(call.metadata);
-      return await work(call.request, author);
+      const caller = identify(call.metadata);
+      return await work(call.request, caller.author, caller);
     };
     answer().then(
       (response) => {
@@ -177,20 +194,18 @@ function readErasure(request: ForgetRequest__Output) {
 
 async function history(
   request: HistoryRequest__Output,
-  { clock, histories, operations }: ServiceOptions,
+  caller: Caller,
+  { clock, operations, underWay }: ServiceOptions,
 ): Promise<HistoryResponse> {
   const { address, at = clock.wall() } = readAll({
     address: readAddress(request.address),
     at: readTime(request.at),
   });
-  if (histories.size >= MAX_HISTORIES)
-    throw new Refusal('TOO_MANY', `${MAX_HISTORIES} questions about the past are being answered already`);
-  const question = { address, at };
-  histories.add(question);
+  const giveBack = underWay.histories.take(caller);
   try {
-    return historyMessage(question, await operations.history(address, at));
+    return historyMessage({ address, at }, await operations.history(address, at));
   } finally {
-    histories.delete(question);
+    giveBack();
   }
 }
 
@@ -246,7 +261,7 @@ function unaryHandlers(options: ServiceOptions): Pick<AdminHandlers, Unary> {
       const removal = readRemoval(request);
       return { removed: await operations.remove('deny', removal.subject, by(removal, author)) };
     }),
-    History: unary(options, (request) => history(request, options)),
+    History: unary(options, (request, _author, caller) => history(request, caller, options)),
     Forget: unary(options, async (request, author) => {
       const { address, reason } = readErasure(request);
       return operations.forget(address, { author, reason });
@@ -269,23 +284,47 @@ function unaryHandlers(options: ServiceOptions): Pick<AdminHandlers, Unary> {
   };
 }
 
+type WatchCall = ServerWritableStream<WatchRequest__Output, WatchResponse>;
+
 interface Failing {
   emit(event: 'error', error: ServerErrorResponse): boolean;
 }
 
 export function handlers(options: ServiceOptions): AdminHandlers {
-  const { operations, feed, lists, ending, clock, onRefused } = options;
+  const { operations, feed, underWay, identify, ending, clock, onRefused } = options;
   const fail = (call: Call<unknown> & Failing, thrown: unknown): void => {
     onRefused(call.getPath(), thrown);
     call.emit('error', errorResponse(thrown));
   };
   const list = async (call: ListCall): Promise<void> => {
-    if (lists.size >= MAX_LISTS) throw new Refusal('TOO_MANY', `${MAX_LISTS} lists are being sent already`);
-    lists.add(call);
+    const giveBack = underWay.lists.take(identify(call.metadata));
     try {
       await sendListing(call, listingOf(call.request, operations), { clock, ending });
     } finally {
-      lists.delete(call);
+      giveBack();
+    }
+  };
+  const watch = (call: WatchCall): void => {
+    const after = startOf(call.request, operations);
+    const giveBack = underWay.watches.take(identify(call.metadata));
+    try {
+      const watcher = feed.join(
+        {
+          send: (message, sent) => void call.write(message, sent),
+          end: (why) => {
+            giveBack();
+            fail(call, why);
+          },
+        },
+        after,
+      );
+      call.on('cancelled', () => {
+        giveBack();
+        watcher.end(undefined);
+      });
+    } catch (thrown) {
+      giveBack();
+      throw thrown;
     }
   };
   return {
@@ -302,18 +341,7 @@ export function handlers(options: ServiceOptions): AdminHandlers {
     },
     Watch: (call) => {
       try {
-        const watcher = feed.join(
-          {
-            send: (message, sent) => void call.write(message, sent),
-            end: (why) => {
-              fail(call, why);
-            },
-          },
-          startOf(call.request, operations),
-        );
-        call.on('cancelled', () => {
-          watcher.end(undefined);
-        });
+        watch(call);
       } catch (thrown) {
         fail(call, thrown);
       }

@@ -6,10 +6,11 @@
  * little, and does not notice.
  *
  * Limits: PIECE_BYTES a turn, for all connections together. What is not let through yet waits in the sockets, and then
- * with the clients. What the daemon sends is not held back.
+ * with the clients. What the daemon sends is not held back; after an HTTP/2 error (farewell.ts) the connection ends.
  */
 import { Duplex } from 'node:stream';
 import type { Clock } from '../runtime/clock.js';
+import { Farewell } from './farewell.js';
 
 export const PIECE_BYTES = 128;
 
@@ -50,6 +51,7 @@ export class Turnstile {
 export class Passage extends Duplex {
   readonly #socket: Duplex;
   readonly #turnstile: Turnstile;
+  readonly #farewell = new Farewell();
   #isWanted = false;
 
   constructor(socket: Duplex, turnstile: Turnstile) {
@@ -70,8 +72,10 @@ export class Passage extends Duplex {
 
   override _write(bytes: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
     // A socket that is closed takes this passage with it: its error says nothing more.
+    const isOver = this.#farewell.isIn(bytes);
     this.#socket.write(bytes, () => {
       done();
+      if (isOver) this.destroy();
     });
   }
 

@@ -64,6 +64,11 @@ export class Ended {
     return undefined;
   }
 
+  /** As if this subject had never had a grant. */
+  erase(subject: Subject): void {
+    for (const { places } of this.#generations) places.delete(keyOf(subject));
+  }
+
   /** Lets go of what is over; to be called now and then. */
   forget(now: number): void {
     while (now - (this.#generations.at(-1)?.last ?? Infinity) > this.#pastMs) this.#generations.pop();

@@ -4,15 +4,16 @@
  * Knows nothing of stores and maps. Its revision counts with each cut: what was granted or renewed after a cut has a
  * larger one than what was there before.
  */
-import { type ClientAddress, IPV4_BYTES } from './address.js';
+import { addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
+import { WIDE_IPV4, WIDE_IPV6 } from './coverage.js';
 import { Ended } from './ended.js';
 import type { Entry } from './entry.js';
 import { ExpiryIndex } from './expiry-index.js';
 import { endSecond, type Grant } from './grant.js';
 import { GrantTable, NOWHERE } from './grant-table.js';
-import { type Network, overlaps } from './network.js';
+import { type Network, networkOf, overlaps } from './network.js';
 import { type Clocks, SteadyTime } from './steady.js';
-import { networkOfSubject, type Subject } from './subject.js';
+import { networkOfSubject, type Subject, subjectOf } from './subject.js';
 
 /** A lease that is no more. */
 export interface EndedLease extends Grant {
@@ -135,6 +136,14 @@ export class Leases {
   /** All that ended by then has been taken over, unless it came later. Steady time. */
   get sweptUntil(): number {
     return this.#expiries.sweptUntil;
+  }
+
+  /** Remembers nothing any more of this client's leases that have ended, nor of those that covered it with others. */
+  erase(client: ClientAddress): void {
+    const bytes = addressToBytes(client);
+    const wide = bytes.length === IPV4_BYTES ? WIDE_IPV4 : WIDE_IPV6;
+    this.#ended.erase(client);
+    this.#ended.erase(subjectOf(networkOf(bytes, wide)));
   }
 
   /** Lets go of what ended too long ago. */

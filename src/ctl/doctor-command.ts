@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<CheckName, true>> = {
   maps: true,
   sockets: true,
   postfix: true,
+  certificates: true,
   clock: true,
   space: true,
   descriptors: true,

@@ -72,6 +72,8 @@ export interface Examined {
   readonly maps: readonly MapFile[];
   readonly lookups: readonly LookupDoors[];
   readonly adminSockets: readonly string[];
+  /** The files that the operators' port needs; undefined: there is none. */
+  readonly tls: { readonly cert: string; readonly clientCa: string } | undefined;
   readonly rpc: RpcDoor;
   readonly allowFile: string;
   /** Postfix's configuration directory, when it is not the one of this host. */

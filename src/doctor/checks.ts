@@ -2,6 +2,7 @@
  * checks - every check, by the name that `--only` calls it, in the order in which they are run
  */
 import type { Check } from './check.js';
+import { certificates } from './certificates.js';
 import { clock } from './clock.js';
 import { configuration } from './configuration.js';
 import { daemon } from './daemon.js';
@@ -21,6 +22,7 @@ export const checks = {
   maps,
   sockets,
   postfix,
+  certificates,
   clock,
   space,
   descriptors,

@@ -8,7 +8,8 @@
  * Both answer JSON: {"status": "ok" | "degraded", "reasons": [...]}, each reason {"part", "reason", "cure"} in words. A
  * degraded daemon refuses and puts off; it never permits what it is not sure of.
  */
-import type { ExportSample, Sample } from './sample.js';
+import { endInWords } from '../runtime/certificates.js';
+import type { CertificateSample, ExportSample, Sample } from './sample.js';
 
 export interface Reason {
   readonly part: string;
@@ -27,11 +28,23 @@ function ofExport({ path, degraded, behindMs }: ExportSample): Reason[] {
   return [{ part, reason: `has not been published for ${Math.round(behindMs / 1000)} s`, cure }];
 }
 
+function ofCertificate({ key, leftMs, until }: CertificateSample): Reason[] {
+  const words = endInWords(leftMs);
+  if (words === undefined) return [];
+  return [
+    {
+      part: 'admin',
+      reason: `the certificate of admin.tls.${key} ${words} (${new Date(until).toISOString()}): operators cannot come through the port then`,
+      cure: 'renew the file, then: dracctl reload',
+    },
+  ];
+}
+
 /** In words, what wants to be mended though mail goes on as it should. */
-export function warningsOf({ audit: { degraded } }: Sample): Reason[] {
-  if (degraded === undefined) return [];
+export function warningsOf({ audit: { degraded }, certificates }: Sample): Reason[] {
   const cure = 'make room on the disk of audit.file, or mend it; dracd goes on by itself';
-  return [{ part: 'audit', reason: degraded, cure }];
+  const ofAudit = degraded === undefined ? [] : [{ part: 'audit', reason: degraded, cure }];
+  return [...ofAudit, ...certificates.flatMap(ofCertificate)];
 }
 
 /** In words, what does not work at present. */

@@ -10,7 +10,7 @@
  * Numbers are a help, not the work: a place that cannot be had is told of once and tried again every AGAIN_MS,
  * and nothing else waits for it. A handler that fails is answered 500 and told once a minute.
  *
- * Limits: MAX_CONNECTIONS, more are closed at once, with MAX_REQUESTS each; a request's head has 16 KiB and ten seconds; an idle connection
+ * Limits: MAX_CONNECTIONS, MAX_EACH of another host, more are closed at once, with MAX_REQUESTS each; a request's head has 16 KiB and ten seconds; an idle connection
  * five; one that takes nothing of its answer thirty. A request's body is not read.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -19,6 +19,7 @@ import { hostname } from 'node:os';
 import { reasonOf } from '../core/fault.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
+import { Seats } from './seats.js';
 
 /** What answers one path. A rejection is a bug or a lost resource. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
@@ -33,6 +34,7 @@ export interface ListenerOptions {
 }
 
 export const MAX_CONNECTIONS = 64;
+export const MAX_EACH = MAX_CONNECTIONS / 2;
 /** Of one connection; then it is closed. */
 const MAX_REQUESTS = 100;
 export const AGAIN_MS = 10_000;
@@ -88,6 +90,10 @@ export class HttpListener {
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.maxRequestsPerSocket = MAX_REQUESTS;
     this.#server.timeout = STUCK_MS;
+    const seats = new Seats(MAX_EACH);
+    this.#server.on('connection', (socket) => {
+      if (!seats.admits(socket, socket)) socket.destroy();
+    });
     this.#server.on('error', (error) => {
       if (this.#server.listening) this.#tell('http: error', error);
     });

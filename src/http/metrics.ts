@@ -190,6 +190,12 @@ export const rows = {
     type: 'counter',
     values: (_, { audit }) => one(audit.lost),
   },
+  dracd_admin_certificate_expires_timestamp_seconds: {
+    help: "Until when the certificates of the operators' port serve, epoch seconds, by key of [admin.tls].",
+    type: 'gauge',
+    values: (_, { certificates }) =>
+      certificates.map(({ key, until }) => ({ labels: { key }, value: until / 1_000 })),
+  },
   dracd_ledger_full: {
     help: '1 while new clients are refused because grants.max is reached.',
     type: 'gauge',

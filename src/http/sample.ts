@@ -21,6 +21,15 @@ export interface ExportSample {
   readonly ageMs: number;
 }
 
+/** A file of certificates. */
+export interface CertificateSample {
+  readonly key: 'cert' | 'client_ca';
+  /** Wall clock, epoch milliseconds. */
+  readonly until: number;
+  /** From now. */
+  readonly leftMs: number;
+}
+
 export interface Sample {
   readonly version: string;
   /** Wall clock, epoch milliseconds. */
@@ -45,6 +54,8 @@ export interface Sample {
     readonly seconds: Spread;
   };
   readonly exports: readonly ExportSample[];
+  /** The files of [admin.tls], by key, and until when each serves; none where operators have no port. */
+  readonly certificates: readonly CertificateSample[];
   readonly rpcbind: string;
   /** Whether calls from this host may have been sent by others through rpcbind. */
   readonly forwarded: boolean;

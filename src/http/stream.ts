@@ -4,15 +4,17 @@
  * GET /events: first `history`, the points of the last hour as JSON; then `page`, the sections of the page as JSON of
  * HTML by id, every EVERY_MS; and `point` with each new point. What is sent is made once for all.
  *
- * Limits: MAX_STREAMS, more are answered 503. A reader that has not taken what it was sent is sent nothing more until
+ * Limits: MAX_STREAMS, and MAX_EACH of another host; more are answered 503. A reader that has not taken what it was sent is sent nothing more until
  * it has, and cut off after SLOW_MS; so it holds no more than a history and a message.
  */
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Point } from './history.js';
 import { answer, type Handler } from './listener.js';
+import { Seats } from './seats.js';
 
 export const MAX_STREAMS = 16;
+export const MAX_EACH = MAX_STREAMS / 2;
 export const EVERY_MS = 2_000;
 export const SLOW_MS = 20_000;
 /** After how long a browser comes back whose stream has ended. */
@@ -36,6 +38,7 @@ const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${
 export class Stream {
   readonly #options: StreamOptions;
   readonly #readers = new Set<Reader>();
+  readonly #seats = new Seats(MAX_EACH);
   #timer: Timer | undefined;
 
   constructor(options: StreamOptions) {
@@ -64,7 +67,7 @@ export class Stream {
   }
 
   readonly handler: Handler = (request, response) => {
-    if (this.#readers.size >= MAX_STREAMS) {
+    if (this.#readers.size >= MAX_STREAMS || !this.#seats.admits(request.socket, response)) {
       response.setHeader('Retry-After', '60');
       answer(response, 503, 'too many read already');
       return;

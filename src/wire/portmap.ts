@@ -1,7 +1,7 @@
 /**
  * portmap - what is said to rpcbind: portmapper version 2 and rpcbind versions 3 and 4
  *
- * Purpose: arguments and results of SET, UNSET, GETPORT, GETADDR, DUMP and of the procedures that forward a call
+ * Purpose: arguments and results of SET, UNSET, GETPORT, DUMP and of the procedures that forward a call
  *   (CALLIT, BCAST, INDIRECT), in both directions; universal addresses.
  * Promise: total, bounded, and exact: bytes after a value are Malformed. Opaque parts are views.
  * Limits: 255 bytes for each of netid, address and owner; 2048 bytes of forwarded argument or result. (The
@@ -38,13 +38,13 @@ export interface Mapping {
   readonly port: number;
 }
 
-/** Versions 3 and 4's registration: SET, UNSET and GETADDR take it. */
+/** Versions 3 and 4's registration: SET and UNSET take it. */
 export interface Rpcb {
   readonly program: number;
   readonly version: number;
   /** 'udp', 'tcp', 'udp6', 'tcp6', 'local'. */
   readonly netid: string;
-  /** A universal address; GETADDR ignores it. */
+  /** A universal address. */
   readonly address: string;
   readonly owner: string;
 }
@@ -151,15 +151,6 @@ export function decodePort(bytes: Uint8Array): number {
   const port = whole(bytes, (reader) => reader.uint32());
   if (port > 0xffff) throw new Malformed('port over 65535');
   return port;
-}
-
-/** The result of GETADDR: a universal address, '' when nothing is registered. */
-export function encodeAddress(address: string): Uint8Array {
-  return new XdrWriter().string(address).bytes();
-}
-
-export function decodeAddress(bytes: Uint8Array): string {
-  return whole(bytes, (reader) => reader.string(MAX_TEXT));
 }
 
 /** The result of DUMP (version 4): all that is registered, in no order. Bounded by the length of the record. */

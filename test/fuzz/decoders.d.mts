@@ -7,6 +7,7 @@ import type * as drac from '../../src/wire/drac.js';
 import type * as netstring from '../../src/wire/netstring.js';
 import type * as policy from '../../src/wire/policy.js';
 import type * as portmap from '../../src/wire/portmap.js';
+import type * as protobuf from '../../src/wire/protobuf.js';
 import type * as record from '../../src/wire/record.js';
 import type * as rpc from '../../src/wire/rpc.js';
 import type * as seal from '../../src/wire/seal.js';
@@ -21,6 +22,7 @@ export interface Code {
   readonly oldRecord: typeof oldRecord;
   readonly policy: typeof policy;
   readonly portmap: typeof portmap;
+  readonly protobuf: typeof protobuf;
   readonly record: typeof record;
   readonly reporters: typeof reporters;
   readonly rpc: typeof rpc;

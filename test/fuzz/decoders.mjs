@@ -19,6 +19,7 @@ import {
 } from './corpus.mjs';
 import { databaseReaders } from './databases.mjs';
 import { accepts, cuts, must } from './holds.mjs';
+import { messageReaders } from './messages.mjs';
 import { questionReaders } from './questions.mjs';
 
 /** Limits that wire/portmap promises. */
@@ -353,17 +354,7 @@ function fromUniversal(code) {
 /** Everything that is said to rpcbind. @param {any} code */
 function portmapDecoders(code) {
   const { portmap } = code;
-  const kinds = [
-    'Mapping',
-    'Rpcb',
-    'ForwardedCall',
-    'PortResult',
-    'AddressResult',
-    'List',
-    'Done',
-    'Port',
-    'Address',
-  ];
+  const kinds = ['Mapping', 'Rpcb', 'ForwardedCall', 'PortResult', 'AddressResult', 'List', 'Done', 'Port'];
   return kinds.map((kind) => {
     const encode = portmap[`encode${kind}`];
     const most = kind in largest ? [encode(largest[kind])] : [];
@@ -381,6 +372,7 @@ export function decoders(code) {
     recordReader(code),
     ...questionReaders(code),
     ...databaseReaders(code),
+    ...messageReaders(code),
     xdrReader(code),
     decodeAdd(code, { name: 'decodeAdd1', lengths: [4], decode: decodeAdd1, encode: encodeAdd1 }),
     decodeAdd(code, { name: 'decodeAdd2', lengths: [16, 64], decode: decodeAdd2, encode: encodeAdd2 }),

@@ -16,6 +16,7 @@ import * as drac from '../../dist/wire/drac.js';
 import * as netstring from '../../dist/wire/netstring.js';
 import * as policy from '../../dist/wire/policy.js';
 import * as portmap from '../../dist/wire/portmap.js';
+import * as protobuf from '../../dist/wire/protobuf.js';
 import * as record from '../../dist/wire/record.js';
 import * as rpc from '../../dist/wire/rpc.js';
 import * as seal from '../../dist/wire/seal.js';
@@ -42,6 +43,7 @@ const all = decoders({
   oldRecord,
   policy,
   portmap,
+  protobuf,
   record,
   reporters,
   rpc,

@@ -19,8 +19,12 @@ export interface CertificateOptions {
   readonly use: 'serverAuth' | 'clientAuth';
   /** It has been over for a day. */
   readonly isOver?: boolean;
+  /** It lasts so long from now. */
+  readonly days?: number;
 }
 
+/** Long enough for nobody to say that they are over soon. */
+const DAYS = 60;
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 export class Authority {
@@ -39,14 +43,17 @@ export class Authority {
     const made = new Authority(directory, name);
     const subject = ['-subj', `/CN=${name}`, '-addext', 'keyUsage=critical,keyCertSign'];
     await mustRun([
-      ...['openssl', 'req', '-x509', ...EC, '-days', '2', ...subject],
+      ...['openssl', 'req', '-x509', ...EC, '-days', String(DAYS), ...subject],
       ...['-keyout', made.#key, '-out', made.cert],
     ]);
     return made;
   }
 
   /** Signs a certificate with a name for its files. */
-  async sign(name: string, { names, use, isOver = false }: CertificateOptions): Promise<Certificate> {
+  async sign(
+    name: string,
+    { names, use, isOver = false, days = DAYS }: CertificateOptions,
+  ): Promise<Certificate> {
     this.#count += 1;
     const file = path.join(this.#directory, `${name}-${this.#count}`);
     const [cert, key, request, extensions] = ['.pem', '.key', '.csr', '.ext'].map((end) => file + end) as [
@@ -58,9 +65,9 @@ export class Authority {
     const lines = [`extendedKeyUsage=${use}`, ...(names === undefined ? [] : [`subjectAltName=${names}`])];
     writeFileSync(extensions, `${lines.join('\n')}\n`);
     await mustRun(['openssl', 'req', ...EC, '-subj', `/CN=${name}`, '-keyout', key, '-out', request]);
-    const days = isOver ? '-1' : '1';
+    const left = String(isOver ? -1 : days);
     await mustRun([
-      ...['openssl', 'x509', '-req', '-in', request, '-days', days, '-extfile', extensions, '-out', cert],
+      ...['openssl', 'x509', '-req', '-in', request, '-days', left, '-extfile', extensions, '-out', cert],
       ...['-CA', this.cert, '-CAkey', this.#key, '-CAcreateserial'],
     ]);
     return { cert, key };

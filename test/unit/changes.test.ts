@@ -144,3 +144,25 @@ test('one that stops while it catches up is told nothing more', () => {
   happen(1);
   expect(told).toHaveLength(2);
 });
+
+test('forget: nobody is told of it any more, by whichever word it is named; positions go on', async () => {
+  const { changes, clock, happen } = world();
+  changes.recent(1);
+  happen(8);
+  const two = '10.0.0.2' as ClientAddress;
+  changes.ended('revoked', { ...lease(9), client: two });
+  const entry = { kind: 'pin', subject: lease(100).subject, author: 'ann', createdAt: 0 } as const;
+  for (const reason of ['for 10.0.0.2', 'for 10.0.0.20'])
+    changes.entry('pinned', { ...entry, reason, expiresAt: undefined, user: undefined });
+  happen(1);
+  expect(positions(changes.recent(20))).toEqual(range(1, 12).reverse());
+  await changes.forget(two);
+  expect(positions(changes.recent(20))).toEqual([12, 11, 8, 7, 6, 5, 4, 3, 1]);
+  expect(JSON.stringify(changes.recent(20))).not.toMatch(/10\.0\.0\.2(?!0)/);
+  const told: Change[] = [];
+  expect(changes.watch(0, (change) => told.push(change))).toBeDefined();
+  clock.advance(1);
+  happen(1);
+  clock.advance(1);
+  expect(positions(told)).toEqual([1, 3, 4, 5, 6, 7, 8, 11, 12, 13]);
+});

@@ -14,11 +14,9 @@ function office(faults: { readonly revoke?: Fault; readonly changes?: Error; rea
       done.push(`revoke ${client}`);
       return faults.revoke === undefined ? Promise.resolve(2) : Promise.reject(faults.revoke);
     },
-    changes: {
-      forget: () => {
-        done.push('changes');
-        return faults.changes === undefined ? Promise.resolve() : Promise.reject(faults.changes);
-      },
+    erase: (client: string) => {
+      done.push(`erase ${client}`);
+      return faults.changes === undefined ? Promise.resolve() : Promise.reject(faults.changes);
     },
     audit: {
       act: (act: Act) => void acts.push(act),
@@ -32,10 +30,10 @@ function office(faults: { readonly revoke?: Fault; readonly changes?: Error; rea
   return { acts, done, options };
 }
 
-test('leases first, then records, and then it is recorded that it was done', async () => {
+test('leases first, then what is remembered, then records, and then it is recorded that it was done', async () => {
   const { acts, done, options } = office();
   expect(await forget(at('192.0.2.7'), by, options)).toEqual({ grants: 2, records: 7 });
-  expect(done).toEqual(['revoke 192.0.2.7', 'changes', 'forget 192.0.2.7']);
+  expect(done).toEqual(['revoke 192.0.2.7', 'erase 192.0.2.7', 'forget 192.0.2.7']);
   expect(acts).toEqual([{ what: 'forget', ...by, at: 5, outcome: 'done', count: 7 }]);
 });
 

@@ -147,6 +147,23 @@ test('forget: leases and grants first, then the records; no act of it names the 
   expect(acts.slice(before)).toEqual([{ what: 'forget', ...by, at: world.w, outcome: 'done', count: 7 }]);
 });
 
+test('forget: what has ended is not remembered of it, nor of what covered it; of others it is', async () => {
+  const { done, operations, world } = office();
+  const all = ['192.0.2.7', '192.0.2.77', '2001:db8:5:6::7', '2001:db8:5:7::7'];
+  for (const one of all) world.add(one);
+  await done(operations.revoke({ all: true }, by));
+  const rules = (): string[] => all.map((one) => operations.explain(at(one)).rule);
+  expect(rules()).toEqual(['ended', 'ended', 'ended', 'ended']);
+  await done(operations.forget(at('192.0.2.7'), by));
+  await done(operations.forget(at('2001:db8:5:6::7'), by));
+  expect(rules()).toEqual(['none', 'ended', 'none', 'ended']);
+  // Also what the forgetting itself has ended.
+  world.add('192.0.2.7');
+  expect(operations.explain(at('192.0.2.7')).rule).toBe('grant');
+  await done(operations.forget(at('192.0.2.7'), by));
+  expect(operations.explain(at('192.0.2.7')).rule).toBe('none');
+});
+
 test('history: what the audit answers, no more records than say something; without files that there are none', async () => {
   const { asked, operations, past } = office();
   await expect(operations.history(at('192.0.2.7'), 5)).rejects.toMatchObject({

@@ -128,13 +128,38 @@ test('more connections than there is room for are closed, told of in one line, a
   );
   expect(door.said.filter(({ level }) => level === 'warn')).toMatchObject([
     {
-      event: 'admin: connections were refused',
-      fields: { lastReason: `more than ${MAX_CONNECTIONS} connections` },
+      event: 'admin: a connection was refused',
+      fields: { reason: `more than ${MAX_CONNECTIONS} connections` },
     },
   ]);
   for (const socket of all) socket.destroy();
   await until('nobody is connected', 20_000, () => door.server.load.connections === 0);
   await door.client().stats();
+});
+
+test('who has broken the protocol does not keep his place, though he does not hang up', async () => {
+  const door = await open();
+  const broken = [
+    frame([DATA, 0], 1, Buffer.alloc(16_385)),
+    frame([HEADERS, 5], 1, Buffer.alloc(5, 0xff)),
+    frame([DATA, 0], 0, Buffer.alloc(3)),
+    frame([RESET, 0], 7, Buffer.alloc(4)),
+  ];
+  const told = broken.map((bytes) => {
+    const socket = dial(door);
+    const got: Buffer[] = [];
+    socket.on('data', (piece: Buffer) => got.push(piece)).write(Buffer.concat([PREFACE, bytes]));
+    return got;
+  });
+  const fine = dial(door);
+  const sent: Buffer[] = [];
+  fine.on('data', (piece: Buffer) => sent.push(piece)).write(PREFACE);
+  await until('the one that keeps to it is left', 20_000, () => door.server.load.connections === 1);
+  expect(fine.readableEnded || fine.destroyed).toBe(false);
+  // It was not for a ping that nobody has answered: none was sent yet, also to the one that is left.
+  expect(Buffer.concat(sent).toString('hex')).not.toContain('0000080600');
+  // SETTINGS, then GOAWAY.
+  for (const got of told) expect(Buffer.concat(got).toString('hex')).toMatch(/^.{6}04.*07000000000/);
 });
 
 /** A stream of a client that writes and does not read until it is told to. */

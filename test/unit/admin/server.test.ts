@@ -188,8 +188,9 @@ describe('what cannot be done', () => {
   test('more questions about the past than are answered at once; when one is, there is room again', async () => {
     const { client, operations } = await open();
     operations.holds = true;
-    const ask = () => client().history({ address: '192.0.2.7' });
-    const asked = Array.from({ length: MAX_HISTORIES }, ask);
+    const askAs = (author: string) => client({ author }).history({ address: '192.0.2.7' });
+    const ask = () => askAs('ann');
+    const asked = Array.from({ length: MAX_HISTORIES }, (_, i) => askAs(i % 2 === 0 ? 'ann' : 'bob'));
     await until('they are being answered', 20_000, () => operations.held.length === MAX_HISTORIES);
     expect(await refusal(ask())).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY' });
     operations.held[0]?.();

@@ -1,5 +1,5 @@
 /** tls, caller - every call with every kind of certificate, over real TLS; and configurations that must not start */
-import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { AdminClient } from '../../../src/admin/client.js';
@@ -7,7 +7,7 @@ import type { TlsOptions } from '../../../src/admin/tls.js';
 import { Fault } from '../../../src/core/fault.js';
 import { systemClock } from '../../../src/runtime/clock.js';
 import { Authority, type Certificate } from '../../support/certificates.js';
-import { newDirectory, until } from '../../support/processes.js';
+import { mustRun, newDirectory, until } from '../../support/processes.js';
 import { closeAll, open, type Opened, refusal } from './doors.js';
 
 const OPERATOR = 'ann@example.org';
@@ -16,6 +16,7 @@ const VIEWER = 'spiffe://example.org/desk';
 let directory: string;
 let tls: TlsOptions;
 let serverCa: string;
+let authority: Authority;
 const clients: Record<string, Certificate> = {};
 
 beforeAll(async () => {
@@ -25,6 +26,7 @@ beforeAll(async () => {
   );
   if (own === undefined || ca === undefined || other === undefined) throw new Error('no authorities');
   serverCa = own.cert;
+  authority = own;
   const server = await own.sign('server', { names: 'IP:127.0.0.1', use: 'serverAuth' });
   tls = { ...server, clientCa: ca.cert, viewers: [VIEWER], operators: [OPERATOR] };
   const use = 'clientAuth';
@@ -101,17 +103,24 @@ test('a viewer may look, and nothing else', async () => {
   expect([why, message]).toEqual(['NO_ROLE', `${VIEWER} is a viewer; this call is for operators`]);
 });
 
-test.each(['stranger', 'nameless'])('%s: a certificate in neither list may nothing', async (name) => {
+const LISTS =
+  'admin.tls.viewers or admin.tls.operators (an entry with "@" means an email name, with "://" a URI, any other a DNS name); its common name does not count';
+
+test.each([
+  ['stranger', `none of the certificate's subject alternative names (DNS:${OPERATOR}) is in`],
+  ['nameless', 'the certificate has no subject alternative name (DNS, email or URI) that could be in'],
+])('%s: a certificate in neither list may nothing, and is told why', async (name, words) => {
   const door = await start();
   expect(await answers(door, name)).toEqual(all('PERMISSION_DENIED'));
   expect(door.operations.calls).toEqual([]);
+  expect((await refusal(withCertificate(door, name).stats())).message).toBe(`${words} ${LISTS}`);
 });
 
 test.each(['over', 'wrong-ca', 'server-use'])('%s: no connection', async (name) => {
   const door = await start();
   expect(await answers(door, name)).toEqual(all('UNAVAILABLE'));
   expect(door.operations.calls).toEqual([]);
-  expect(door.said.filter(({ event }) => event === 'admin: connections were refused')).toHaveLength(1);
+  expect(door.said.filter(({ event }) => event === 'admin: a connection was refused')).toHaveLength(1);
   expect((await refusal(withCertificate(door, name).stats())).cure).toMatch(/certificate/);
 });
 
@@ -135,7 +144,6 @@ test('no certificate, and no TLS: nothing is heard', async () => {
 test('TLS 1.2 is too old', async () => {
   const door = await start();
   const { cert, key } = clients['operator'] ?? { cert: '', key: '' };
-  const { readFileSync } = await import('node:fs');
   const tried = (version: 'TLSv1.2' | 'TLSv1.3') =>
     new Promise<string>((resolve) => {
       const socket = connectTls({
@@ -207,7 +215,7 @@ test('a connection ends when its certificate does', async () => {
   const clock = { ...systemClock, wall: () => systemClock.wall() + later };
   const door = await open({ at: '127.0.0.1:0', tls, clock });
   const operator = await watching(door, 'operator');
-  later = 3 * 86_400_000;
+  later = 90 * 86_400_000;
   await until('it is gone', 20_000, () => operator.ended() !== '');
   await until('nobody watches', 20_000, () => door.server.load.watchers === 0);
   expect(door.said.map(({ event }) => event)).toContain('admin: a connection was ended');
@@ -241,22 +249,49 @@ test('a port without mutual TLS is refused', async () => {
   );
 });
 
-test('files that will not do are named', async () => {
+test('files that will not do are named, with what is wrong and the cure', async () => {
   const nonsense = path.join(directory, 'nonsense');
   writeFileSync(nonsense, 'nonsense\n');
   expect(existsSync(tls.cert)).toBe(true);
-  expect(await failure({ ...tls, cert: nonsense })).toContain('key admin.tls.cert = ');
-  expect(await failure({ ...tls, clientCa: nonsense })).toContain('must be a certificate in PEM form');
-  expect(await failure({ ...tls, key: nonsense })).toContain('must be the private key of admin.tls.cert');
-  expect(await failure({ ...tls, key: clients['viewer']?.key ?? '' })).toContain('key admin.tls.key = ');
+  const encrypted = path.join(directory, 'encrypted.key');
+  await mustRun(['openssl', 'pkey', '-in', tls.key, '-aes256', '-passout', 'pass:x', '-out', encrypted]);
+  const damaged = path.join(directory, 'damaged.pem');
+  const whole = readFileSync(tls.clientCa, 'utf8');
+  writeFileSync(damaged, `${whole}${whole.replace(/\n[A-Za-z0-9+/]{64}\n/, '\n')}`);
+  const mustBe = 'must be a certificate in PEM form';
+  const ofCert = 'must be the private key of admin.tls.cert';
+  const cases: [Partial<TlsOptions>, string][] = [
+    [{ cert: nonsense }, `key admin.tls.cert = "${nonsense}": ${mustBe} (-----BEGIN CERTIFICATE-----)`],
+    [{ cert: tls.key }, `${mustBe} (-----BEGIN CERTIFICATE-----); there is a private key in it and no`],
+    [{ clientCa: nonsense }, `key admin.tls.client_ca = "${nonsense}": ${mustBe}`],
+    [{ clientCa: damaged }, `key admin.tls.client_ca = "${damaged}": ${mustBe}: number 2 in it is damaged`],
+    [{ key: nonsense }, `key admin.tls.key = "${nonsense}": ${ofCert}, in PEM form`],
+    [{ key: encrypted }, `key admin.tls.key = "${encrypted}": is encrypted, and nobody is there to say its`],
+    [{ key: encrypted }, `take it off: openssl pkey -in ${encrypted} -out NEW`],
+    [
+      { key: clients['viewer']?.key ?? '' },
+      `${ofCert}; it is not that of the first certificate in "${tls.cert}"`,
+    ],
+  ];
+  for (const [wrong, words] of cases) expect(await failure({ ...tls, ...wrong })).toContain(words);
 });
 
-test('a key that everybody may read, and a certificate that is over, are told of', async () => {
-  chmodSync(tls.key, 0o644);
-  const door = await open({ at: '127.0.0.1:0', tls: { ...tls, clientCa: clients['over']?.cert ?? '' } });
-  chmodSync(tls.key, 0o600);
+test('a key that everybody may read, and certificates that are over or soon will be, are told of', async () => {
+  const soon = await authority.sign('soon', { names: 'IP:127.0.0.1', use: 'serverAuth', days: 3 });
+  chmodSync(soon.key, 0o644);
+  const door = await open({
+    at: '127.0.0.1:0',
+    tls: { ...tls, ...soon, clientCa: clients['over']?.cert ?? '' },
+  });
   expect(door.said.filter(({ level }) => level === 'warn').map(({ event }) => event)).toEqual([
+    'admin: a certificate is over in 2 days; renew it and reload',
     'admin: a certificate is over; renew it and reload',
     'admin: everybody may read the private key; chmod o-r it',
   ]);
+  const [own, ca] = door.server.certificates;
+  expect([own?.key, ca?.key]).toEqual(['cert', 'client_ca']);
+  const dayOf = (until = 0): number => Math.round((until - Date.now()) / 86_400_000);
+  expect([dayOf(own?.until), dayOf(ca?.until)]).toEqual([3, -1]);
+  door.server.renew({ ...tls });
+  expect(dayOf(door.server.certificates[0]?.until)).toBe(60);
 });

@@ -28,6 +28,17 @@ test('the last of several ends counts', () => {
   }
 });
 
+test('erase: as if it had never been, whenever it was; others stay', () => {
+  const ended = new Ended({ pastMs: PAST });
+  ended.remember(A, 0);
+  ended.remember(B, 0);
+  ended.remember(A, PAST / 2);
+  ended.erase(A);
+  expect(ended.of(A, PAST / 2)).toBeUndefined();
+  expect(ended.of(B, PAST / 2)).toBe(0);
+  expect(ended.size).toBe(1);
+});
+
 test('a past of 0 keeps nothing', () => {
   const ended = new Ended({ pastMs: 0 });
   ended.remember(A, 1_000);

@@ -74,6 +74,22 @@ test('records that cannot be written are a warning, and no reason', () => {
   expect(warningsOf(QUIET)).toEqual([]);
 });
 
+test('a certificate that is over, or soon will be, is a warning, and no reason', () => {
+  const until = Date.UTC(2026, 10, 25);
+  const left = (days: number, key: 'cert' | 'client_ca' = 'cert'): Sample => ({
+    ...QUIET,
+    certificates: [{ key, until, leftMs: days * 86_400_000 }],
+  });
+  expect(warningsOf(left(14))).toEqual([]);
+  expect(reasonsOf(left(-1))).toEqual([]);
+  const words = (sample: Sample): string[] =>
+    warningsOf(sample).map(({ reason }) => reason.split(':')[0] ?? '');
+  expect(words(left(13.5))).toEqual(['the certificate of admin.tls.cert is over in 13 days (2026-11-25T00']);
+  expect(words(left(0.5, 'client_ca'))[0]).toContain('admin.tls.client_ca is over within a day');
+  expect(words(left(1.5))[0]).toContain('is over in 1 day (');
+  expect(words(left(0))[0]).toContain('is over (');
+});
+
 test('several at once are all told', () => {
   const several = { ...QUIET, forwarded: true, rpcbind: 'taken', grants: { live: 1, max: 1, full: true } };
   expect(reasonsOf(several).map(({ part }) => part)).toEqual(['ledger', 'rpcbind', 'rpcbind']);

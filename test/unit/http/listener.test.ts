@@ -1,6 +1,6 @@
 import { request } from 'node:http';
-import { createServer, type Server } from 'node:net';
-import { AGAIN_MS, type Handler, HttpListener } from '../../../src/http/listener.js';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { AGAIN_MS, type Handler, HttpListener, MAX_EACH } from '../../../src/http/listener.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { until } from '../../support/processes.js';
 
@@ -115,4 +115,32 @@ test('stopped twice, or never started, is stopped', async () => {
   await started.stop();
   await started.stop();
   expect(started.port).toBe(0);
+});
+
+test('another host has half of the connections, this host what there is, and room is given back', async () => {
+  const { listener } = opened({ '/': (_, response) => void response.end('x') });
+  await listener.start();
+  const sockets: Socket[] = [];
+  const knock = (localAddress: string): Socket => {
+    const socket = connect({ host: '127.0.0.1', port: listener.port, localAddress });
+    sockets.push(socket.on('error', () => undefined).resume());
+    return socket;
+  };
+  const many = Array.from({ length: MAX_EACH + 10 }, () => knock('127.0.0.9'));
+  const over = (): number => many.filter(({ destroyed, readableEnded }) => destroyed || readableEnded).length;
+  await until('what is too many is closed', 5_000, () => over() >= 10);
+  expect(await status(listener.port, '/')).toBe(200);
+  for (let i = 0; i < MAX_EACH - 1; i += 1) knock('127.0.0.1');
+  expect(await status(listener.port, '/')).toBe(200);
+  for (const socket of many) socket.destroy();
+  await until('it is let in again', 5_000, async () => {
+    const again = knock('127.0.0.9');
+    let heard = '';
+    again.on('data', (bytes: Buffer) => (heard += bytes.toString('latin1')));
+    again.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until('an answer or the end', 5_000, () => heard !== '' || again.destroyed || again.readableEnded);
+    return heard.startsWith('HTTP/1.1 200');
+  });
+  for (const socket of sockets) socket.destroy();
+  await listener.stop();
 });

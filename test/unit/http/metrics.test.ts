@@ -84,6 +84,7 @@ test('a scrape has every metric, with help and type, and values as they were cou
     ...QUIET,
     grants: { live: 12, max: 99, full: true },
     journal: { ...QUIET.journal, groups: { bounds: [1, 8], atMost: [2, 5], count: 6, sum: 40 } },
+    certificates: [{ key: 'client_ca', until: 1_790_000_000_000, leftMs: -5 }],
   };
   const text = await new Metrics(source).text();
   for (const [name, { help, type }] of Object.entries(rows)) {
@@ -97,6 +98,7 @@ test('a scrape has every metric, with help and type, and values as they were cou
       'dracd_reports_total{reporter="pop1",transport="udp",version="2",outcome="full"} 1',
       'dracd_reports_total{reporter="pop1",transport="udp",version="2",outcome="failed"} 0',
       'dracd_grants 12',
+      'dracd_admin_certificate_expires_timestamp_seconds{key="client_ca"} 1790000000',
       'dracd_ledger_full 1',
       'dracd_commit_group_grants_bucket{le="8"} 5',
       'dracd_commit_group_grants_bucket{le="+Inf"} 6',
@@ -148,6 +150,7 @@ describe('docs/operations.md', () => {
 /** The labels that metrics have, from a source that has something of everything. */
 function labelsOf(): Record<string, string[]> {
   const source = new HandSource();
+  source.now = { ...QUIET, certificates: [{ key: 'cert', until: 5_000, leftMs: 0 }] };
   source.counters.addLabelled(REPORTS, 'local', 'udp', '1', 'granted');
   const own = { cpuSeconds: 0, residentBytes: 0, heapBytes: 0, openDescriptors: 0, maxDescriptors: 0 };
   return Object.fromEntries(

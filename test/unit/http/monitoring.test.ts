@@ -22,6 +22,18 @@ test.each(files)('%s uses only metrics that exist', (file) => {
   expect([...new Set(used)].filter((name) => !series.has(name))).toEqual([]);
 });
 
+/** Metrics that say that something is wrong, or will be: by their names, and those that are known. */
+const alarming = Object.keys(rows).filter((name) =>
+  /_(?:degraded|full|lost_total|drops_total|forwards|behind_seconds|expires_timestamp_seconds)$/.test(name),
+);
+
+test('what is degraded, full, lost or over has an alert', () => {
+  const text = readFileSync(path.join(root, 'prometheus/dracd.rules.yml'), 'utf8');
+  expect(alarming.length).toBeGreaterThan(7);
+  const asked = [...text.matchAll(/^ {8}expr: (.*)$/gm)].map(([, expr]) => expr ?? '').join('\n');
+  expect(alarming.filter((name) => !new RegExp(`\\b${name}\\b`).test(asked))).toEqual([]);
+});
+
 test('every alert says what is wrong, how grave it is, and what to do', () => {
   const text = readFileSync(path.join(root, 'prometheus/dracd.rules.yml'), 'utf8');
   const alerts = text.split(/^ {6}- alert: /m).slice(1);

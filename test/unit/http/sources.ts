@@ -21,6 +21,7 @@ export const QUIET: Sample = {
   exports: [
     { path: '/var/lib/dracd/relay.lmdb', format: 'lmdb', degraded: undefined, behindMs: 0, ageMs: 3_000 },
   ],
+  certificates: [],
   rpcbind: 'registered',
   forwarded: false,
   udpDrops: 0,

@@ -1,5 +1,5 @@
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
-import { EVERY_MS, MAX_STREAMS, SLOW_MS, Stream } from '../../../src/http/stream.js';
+import { EVERY_MS, MAX_EACH, MAX_STREAMS, SLOW_MS, Stream } from '../../../src/http/stream.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { until } from '../../support/processes.js';
 
@@ -32,10 +32,10 @@ interface Reading {
   readonly over: () => boolean;
 }
 
-function read(): Promise<Reading> {
+function read(localAddress = '127.0.0.1'): Promise<Reading> {
   return new Promise((resolve, reject) => {
     const { port } = server.address() as { port: number };
-    const asked = get({ host: '127.0.0.1', port, agent: false }, (response) => {
+    const asked = get({ host: '127.0.0.1', port, agent: false, localAddress }, (response) => {
       let text = '';
       let over = false;
       response.setEncoding('utf8').on('data', (more: string) => (text += more));
@@ -71,11 +71,23 @@ test('one that has left is forgotten', async () => {
 });
 
 test('there is room for so many', async () => {
-  const all = await Promise.all(Array.from({ length: MAX_STREAMS }, read));
+  const all = await Promise.all(Array.from({ length: MAX_STREAMS }, () => read()));
   expect(all.map(({ response }) => response.statusCode)).toEqual(all.map(() => 200));
   const more = await read();
   expect([more.response.statusCode, more.response.headers['retry-after']]).toEqual([503, '60']);
   expect(stream.size).toBe(MAX_STREAMS);
+});
+
+test('another host has half, and has its place again when it has gone', async () => {
+  const all = await Promise.all(Array.from({ length: MAX_EACH }, () => read('127.0.0.9')));
+  const statuses = all.map(({ response }) => response.statusCode);
+  expect(statuses).toEqual(all.map(() => 200));
+  expect((await read('127.0.0.9')).response.statusCode).toBe(503);
+  expect((await read('127.0.0.10')).response.statusCode).toBe(200);
+  expect((await read()).response.statusCode).toBe(200);
+  all[0]?.response.destroy();
+  await until('it is forgotten', 5_000, () => stream.size === MAX_EACH + 1);
+  expect((await read('127.0.0.9')).response.statusCode).toBe(200);
 });
 
 test('a reader that takes nothing is sent nothing more, and cut off; others are not', async () => {

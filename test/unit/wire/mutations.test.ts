@@ -13,6 +13,7 @@ import * as drac from '../../../src/wire/drac.js';
 import * as netstring from '../../../src/wire/netstring.js';
 import * as policy from '../../../src/wire/policy.js';
 import * as portmap from '../../../src/wire/portmap.js';
+import * as protobuf from '../../../src/wire/protobuf.js';
 import * as record from '../../../src/wire/record.js';
 import * as rpc from '../../../src/wire/rpc.js';
 import * as seal from '../../../src/wire/seal.js';
@@ -30,6 +31,7 @@ const code: Code = {
   oldRecord,
   policy,
   portmap,
+  protobuf,
   record,
   reporters,
   rpc,
@@ -67,8 +69,8 @@ describe.each(decoders(code))('$name', (decoder) => {
 });
 
 test('every decoder of wire/ is fuzzed', () => {
-  const functions = Object.keys({ ...berkeley, ...drac, ...portmap, ...rpc, ...seal }).filter((name) =>
-    /^(?:decode|from)[A-Z]/.test(name),
+  const functions = Object.keys({ ...berkeley, ...drac, ...portmap, ...protobuf, ...rpc, ...seal }).filter(
+    (name) => /^(?:decode|from)[A-Z]/.test(name),
   );
   const names = decoders(code).map(({ name }) => name);
   expect(functions.length).toBeGreaterThan(10);
@@ -179,6 +181,32 @@ describe('positive control', () => {
         },
       },
       message: /.+/,
+    },
+    {
+      name: 'decodeMessage',
+      what: 'a length that is believed',
+      wrong: {
+        protobuf: {
+          ...protobuf,
+          decodeMessage: (bytes: Uint8Array, shape: protobuf.Shape) => {
+            const message = protobuf.decodeMessage(bytes, shape);
+            return { ...message, text: 'x'.repeat(bytes.length + 1) };
+          },
+        },
+      },
+      message: /longer than its message/,
+    },
+    {
+      name: 'decodeMessage',
+      what: 'the sign of a number',
+      wrong: {
+        protobuf: {
+          ...protobuf,
+          encodeMessage: (message: protobuf.Message, shape: protobuf.Shape) =>
+            protobuf.encodeMessage({ ...message, small: Math.abs(Number(message['small'] ?? 0)) }, shape),
+        },
+      },
+      message: /another message/,
     },
     {
       name: 'RecordReader',
