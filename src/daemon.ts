@@ -18,7 +18,7 @@ import { Ledger, type LedgerAlarms } from './core/ledger.js';
 import { ReporterNames } from './core/reporter-names.js';
 import { reasonOf } from './core/fault.js';
 import type { Network } from './core/network.js';
-import type { LeanPermission, Permission } from './core/subject.js';
+import { shownBy } from './core/shown.js';
 import { EntryBook } from './entry-book.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
@@ -175,11 +175,12 @@ export class Daemon {
   /** The ledger between the journal and the maps, and what operators' entries are kept by. */
   #assemble(journal: Journal): Omit<Parts, 'journal'> & { readonly entries: Entries } {
     const { config, clock, log } = this.#options;
-    const snapshot = (): Iterable<Permission> => ledger.permissions();
-    const lean = (): Iterable<LeanPermission> => ledger.lean();
     const maps = new LiveMaps(
       config.exports.map(({ format, ...rest }) =>
-        exclusive(formats[format].create({ ...rest, clock, log, snapshot, lean }), { ...rest, log }),
+        exclusive(formats[format].create({ ...rest, clock, log, ...shownBy(() => ledger.shown) }), {
+          ...rest,
+          log,
+        }),
       ),
     );
     const audit = openAudit({ config, standing: this.#rules.standing, clock, log });
