@@ -8,7 +8,7 @@ import type { Config } from './config.js';
 import { Entries } from './core/entries.js';
 import { reasonOf } from './core/fault.js';
 import { Ledger, type LedgerAlarms } from './core/ledger.js';
-import type { LeanPermission, Permission } from './core/subject.js';
+import { shownBy } from './core/shown.js';
 import { EntryBook } from './entry-book.js';
 import { formats } from './exports/formats.js';
 import { LiveMaps } from './exports/live-maps.js';
@@ -72,11 +72,10 @@ export async function revive(
 function assemble(options: AssembleOptions): Omit<Parts, 'journal'> & { readonly entries: Entries } {
   const { clock, config, journal, kept, lifecycle, log, rules } = options;
   lifecycle.onStop('changes', () => kept.close());
-  const snapshot = (): Iterable<Permission> => ledger.permissions();
-  const lean = (): Iterable<LeanPermission> => ledger.lean();
+  const shown = shownBy(() => ledger.shown);
   const maps = new LiveMaps(
     config.exports.map(({ format, ...rest }) =>
-      exclusive(formats[format].create({ ...rest, clock, log, snapshot, lean }), { ...rest, log }),
+      exclusive(formats[format].create({ ...rest, clock, log, ...shown }), { ...rest, log }),
     ),
   );
   const audit = openAudit({ config, standing: rules.standing, clock, log });

@@ -47,14 +47,19 @@ interface Asked {
   readonly listed: boolean;
 }
 
-function networksToSay({ grants }: Config): Asked[] {
+/** `whole`: of a map that says networks whole, whatever of them is never. */
+function networksToSay({ grants }: Config, whole: boolean): Asked[] {
   const widened = [
     ...(grants.ipv6_prefix === WIDE_IPV6 ? ['ipv6_prefix'] : []),
     ...(grants.access_networks.every(isIpv4) ? [] : ['access_networks']),
   ];
   return [
     ...grants.always.flatMap((one) =>
-      without(one, grants.never).map((network) => ({ key: 'always', network, listed: network === one })),
+      (whole ? [one] : without(one, grants.never)).map((network) => ({
+        key: 'always',
+        network,
+        listed: network === one,
+      })),
     ),
     ...widened.map((key) => ({ key, network: HOUSEHOLD, listed: false })),
   ];
@@ -86,10 +91,10 @@ export function unsaidIn({ exports: tables }: Config, subject: Subject): string 
 }
 
 function unsaidNetworks(config: Config): Conflict[] {
-  const networks = networksToSay(config);
   return config.exports.flatMap((table, index) => {
+    const format: LiveMapFormat = formats[table.format];
     let keys = 0;
-    for (const asked of networks) {
+    for (const asked of networksToSay(config, format.saysDenials?.(table) === true)) {
       const more = keysIn(table, subjectOf(asked.network));
       keys += more ?? 0;
       if (more !== undefined && keys <= MAX_KEYS) continue;

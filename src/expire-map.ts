@@ -28,7 +28,7 @@ import { Ledger } from './core/ledger.js';
 import { type Network, parseNetwork } from './core/network.js';
 import type { OperatorEntry } from './core/operator-entry.js';
 import type { LiveMap } from './core/outlets.js';
-import type { Permission } from './core/subject.js';
+import { shownBy } from './core/shown.js';
 import type { LiveMapFormat } from './exports/format.js';
 import { formats } from './exports/formats.js';
 import { exclusive } from './exports/map-lock.js';
@@ -118,9 +118,16 @@ function ledgerOf(
   return mistake === undefined ? { ledger } : { ledger, mistake };
 }
 
+/** What a map shows that is emptied. */
+const NOBODY: ReturnType<typeof shownBy> = {
+  snapshot: () => [],
+  lean: () => [],
+  undivided: () => ({ denials: () => [], permissions: () => [], lean: () => [] }),
+};
+
 /** What may still relay. */
 interface Held {
-  readonly permissions: () => Iterable<Permission>;
+  readonly shown: ReturnType<typeof shownBy>;
   readonly count: number;
   readonly release: () => void;
   /** Why the store could not be read. */
@@ -146,7 +153,7 @@ function read(options: ExpireMapsOptions): Held | undefined {
       ),
     });
     return {
-      permissions: () => ledger.permissions(),
+      shown: shownBy(() => ledger.shown),
       count: ledger.size,
       release,
       ...(mistake !== undefined && { mistake }),
@@ -157,7 +164,7 @@ function read(options: ExpireMapsOptions): Held | undefined {
     log.error('journal: cannot be read: no grant can be proven, the maps are emptied', {
       reason: fault.message,
     });
-    return { permissions: () => [], count: 0, release, fault };
+    return { shown: NOBODY, count: 0, release, fault };
   }
 }
 
@@ -171,7 +178,7 @@ async function write(table: MapTable, held: Held, options: ExpireMapsOptions): P
   const { format, ...rest } = table;
   const { clock, log } = options;
   try {
-    const all = { ...rest, clock, log, snapshot: held.permissions };
+    const all = { ...rest, clock, log, ...held.shown };
     const map = exclusive(formats[format].create(all), all);
     await map.open();
     await map.close();

@@ -1,9 +1,9 @@
 /**
  * entries - operators' entries in force: how they come and go in decisions, leases and maps
  *
- * An entry that comes: decisions follow at once. What may relay is put into the live map. What is denied: what
- * maps show is taken out in place, so that mail servers with the file open see it at their next look-up, and
- * leases in it end (those of wide networks that it touches, too).
+ * An entry that comes: decisions follow at once. What may relay is put into the live map, with who is denied in it.
+ * What is denied: maps are told so in place, so that mail servers with the file open see it at their next look-up,
+ * and leases in it end (those of wide networks that it touches, too).
  *
  * An entry that goes: what maps said of an address changes in place. When a network goes the map is built anew
  * and put in place as a whole: there may be leases in it that were not shown beside it.
@@ -125,12 +125,13 @@ export class Entries {
       const before = standing.get(entry.kind, entry.subject);
       standing.set(live);
       this.#hides ||= isNetwork(entry.subject);
-      map.apply({ put: standing.shownOf(live, now), remove: [] }, done);
+      map.apply(standing.shownOf(live, now), done);
       // What it has covered for longer than it does now was not shown beside it.
       return before !== undefined && before.deadline > live.deadline;
     }
-    const { put, remove } = standing.deny(live, now);
-    map.apply({ put, remove: isNetwork(entry.subject) ? remove : [...remove, entry.subject] }, (fault) => {
+    const change = standing.deny(live);
+    const remove = isNetwork(entry.subject) ? change.remove : [...change.remove, entry.subject];
+    map.apply({ ...change, remove }, (fault) => {
       revoke({ within: entry.subject }, (_, revokeFault) => {
         // Leases that could not be taken away are no longer shown, and would be missed when the deny goes.
         this.#hides ||= revokeFault !== undefined;

@@ -27,9 +27,10 @@ import type { NeverGranted } from './never.js';
 import type { GrantStore, LedgerObserver, LiveMap } from './outlets.js';
 import type { Reporters } from './reporters.js';
 import { type LeaseSelection, type Revoked, Revoker, type Turn } from './revoker.js';
+import { Shown } from './shown.js';
 import type { Standing } from './standing.js';
 import type { Clocks } from './steady.js';
-import type { LeanPermission, Permission, Subject } from './subject.js';
+import type { Permission, Subject } from './subject.js';
 
 /** What the ledger says to a report. */
 export type Outcome = 'granted' | 'renewed' | 'stranger' | 'unusable' | 'full' | 'failed';
@@ -88,6 +89,8 @@ const ignore = (): void => undefined;
 export class Ledger {
   /** The leases, and the time by which they end. */
   readonly leases: Leases;
+  /** All that maps show. */
+  readonly shown: Shown;
   readonly #options: LedgerOptions;
   /** Which rule says what of a client. */
   readonly decision: Decision;
@@ -110,6 +113,7 @@ export class Ledger {
     const { clock, observer, pastMs } = options;
     this.#options = options;
     this.leases = new Leases({ clocks: clock, pastMs });
+    this.shown = new Shown({ leases: this.leases, standing: options.standing });
     this.revoker = new Revoker({
       leases: this.leases,
       ...options,
@@ -118,7 +122,10 @@ export class Ledger {
         this.#work();
       },
       hide: (subjects, done) => {
-        options.map.apply({ put: [], remove: subjects.filter((subject) => !this.#isHidden(subject)) }, done);
+        options.map.apply(
+          { put: [], remove: subjects.filter((subject) => !this.shown.hides(subject)) },
+          done,
+        );
       },
       onRevoked: (place) => {
         if (observer.listens) observer.ended('revoked', this.leases.at(place));
@@ -160,30 +167,6 @@ export class Ledger {
   /** The grants that are alive now. Safe to step through while the ledger changes. */
   *grants(): Generator<Grant> {
     for (const place of this.leases.living()) yield this.leases.table.grantAt(place);
-  }
-
-  /** All that maps show: what stands without a lease, and the leases of others. Safe to step through like grants(). */
-  *permissions(): Generator<Permission> {
-    yield* this.#options.standing.permissions(this.leases.time.now());
-    for (const place of this.leases.living()) {
-      const client = this.leases.table.subjectAt(place);
-      if (this.isForMaps(client)) yield { client, expiresAt: this.leases.table.expiresAt(place) };
-    }
-  }
-
-  /** The same at a third of the work, for snapshots. */
-  lean(): Iterable<LeanPermission> {
-    const { table, time } = this.leases;
-    return this.#options.standing.isBlank ? table.lean(time.now()) : this.permissions();
-  }
-
-  /** Whether maps carry this subject's lease: it is not denied, and they do not say already that it may relay without one. */
-  isForMaps(subject: Subject): boolean {
-    return !this.#options.standing.denies(subject) && !this.#isHidden(subject);
-  }
-
-  #isHidden(subject: Subject): boolean {
-    return this.#options.standing.covers(subject, this.leases.time.now());
   }
 
   /**
@@ -321,7 +304,7 @@ export class Ledger {
       const { subject } = entry;
       const place = table.isAt(entry.place, subject) ? entry.place : table.find(subject);
       if (place === NOWHERE && index >= reports) continue;
-      if (!this.leases.isShown(place, entry) && this.isForMaps(subject))
+      if (!this.leases.isShown(place, entry) && this.shown.holds(subject))
         put.push(subject === entry.client ? entry : { client: subject, expiresAt: entry.expiresAt });
       const kept = this.leases.keep(place, entry);
       if (index >= reports) continue;
@@ -381,7 +364,7 @@ export class Ledger {
       const subject = this.leases.table.subjectAt(taken.place);
       if (observer.listens) observer.ended('expired', this.leases.at(taken.place));
       this.leases.remove(taken.place);
-      if (!this.#isHidden(subject)) over.push(subject);
+      if (!this.shown.hides(subject)) over.push(subject);
     }
     if (this.#full && this.size < max) {
       this.#full = false;

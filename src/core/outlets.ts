@@ -24,10 +24,26 @@ export interface GrantStore {
   readonly degraded: string | undefined;
 }
 
+/** Nobody in it may relay, whatever is permitted around it. */
+export interface Denial {
+  readonly client: Subject;
+  /** Whether it lies in a network that may relay. */
+  readonly isInside: boolean;
+}
+
+/** It is denied no more. */
+export interface Allowed {
+  readonly client: Subject;
+  /** The networks around it that may relay, the one that lasts longest last. */
+  readonly around: readonly Permission[];
+}
+
+/** Networks are told whole: who is denied in them is told beside them. To be made in this order. */
 export interface MapChange {
-  readonly put: readonly Permission[];
-  /** Made before what is put. */
   readonly remove: readonly Subject[];
+  readonly deny?: readonly Denial[];
+  readonly allow?: readonly Allowed[];
+  readonly put: readonly Permission[];
 }
 
 export interface LiveMap {

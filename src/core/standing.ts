@@ -4,13 +4,15 @@
  * The configuration says `always` and `never`; operators pin, grant for a while, and deny. What is denied or never
  * may not relay, whoever else says so; of the rest, what is always, pinned or granted may.
  *
- * Maps show what may as networks without those that may not in them (pieces). What lies in a network that
+ * Maps show what may as whole networks, and who may not in them beside (undivided, denials); those that have no
+ * words for that, as networks without those that may not in them (permissions). What lies in a network that
  * lasts as long is not shown beside it. What does not end is shown with the end FOREVER, a number that Exim
  * can compare with the time like any other.
  */
 import { addressToBytes, type ClientAddress } from './address.js';
-import { halves, isWithin, type Network, networkOf, prefixLength } from './network.js';
+import { halves, isWithin, type Network } from './network.js';
 import { type EntryKind, idOf, type LiveEntry } from './operator-entry.js';
+import type { Denial, MapChange } from './outlets.js';
 import { PrefixMap } from './prefix-map.js';
 import { networkOfSubject, type Permission, type Subject, subjectOf } from './subject.js';
 
@@ -29,15 +31,9 @@ export interface Allowance {
   readonly entry?: LiveEntry;
 }
 
-/** What to put into maps and what to take out, when an entry comes or goes. */
-export interface Turn {
-  readonly put: readonly Permission[];
-  readonly remove: readonly Subject[];
-}
-
 export class Standing {
   readonly #always = new PrefixMap<Allowance>();
-  readonly #never = new PrefixMap<true>();
+  readonly #never = new PrefixMap<Network>();
   readonly #pins = new PrefixMap<Allowance>();
   readonly #grants = new PrefixMap<Allowance>();
   readonly #denies = new PrefixMap<LiveEntry>();
@@ -47,7 +43,7 @@ export class Standing {
 
   /** Both lists are prefixes. */
   constructor(always: readonly Network[], never: readonly Network[]) {
-    for (const network of never) this.#never.set(network, true);
+    for (const network of never) this.#never.set(network, network);
     for (const network of always)
       this.#always.set(network, {
         rule: 'site',
@@ -174,100 +170,84 @@ export class Standing {
     return undefined;
   }
 
-  /** What maps show. Safe to step through while entries change. */
+  /** What maps show that have no words for a denial: pieces of networks. Safe to step through while entries change. */
   *permissions(now: number): Generator<Permission> {
-    const lists = [this.#always, this.#pins, this.#grants].flatMap((list) => [...list.values()]);
-    for (const one of lists) if (this.#isShown(one, now)) yield* this.#permissionsOf(one, one.network);
+    for (const one of this.#allowances()) if (this.#isShown(one, now)) yield* this.#permissionsOf(one);
   }
 
-  /** What maps show because of an entry that lets something relay. */
-  shownOf({ kind, subject }: LiveEntry, now: number): Permission[] {
-    const one = kind === 'deny' ? undefined : this.#listOf(kind).get(networkOfSubject(subject));
-    return one !== undefined && this.#isShown(one, now) ? [...this.#permissionsOf(one, one.network)] : [];
+  /** What the others show: networks as they are, with the denials. Likewise. */
+  *undivided(now: number): Generator<Permission> {
+    for (const one of this.#allowances()) if (this.#isShown(one, now)) yield permissionOf(one);
   }
 
-  /** Takes a deny over, and answers what that changes in maps. */
-  deny(entry: LiveEntry, now: number): Turn {
-    const network = networkOfSubject(entry.subject);
-    return this.#turn(network, { region: this.#freeAround(network), now }, () => {
-      this.set(entry);
-    });
+  /** All who may not relay, whatever is shown. Likewise. */
+  *denials(): Generator<Denial> {
+    for (const network of this.#never.values()) yield this.#denialOf(network);
+    for (const { subject } of this.#denies.values()) yield this.#denialOf(networkOfSubject(subject));
   }
 
-  /** Takes a deny away, and answers what that changes in maps. */
-  allow(subject: Subject, now: number): Turn {
+  /** What an entry that lets something relay adds to maps. */
+  shownOf({ kind, subject }: LiveEntry, now: number): MapChange {
     const network = networkOfSubject(subject);
-    const entry = this.delete('deny', subject);
-    const region = this.#freeAround(network);
-    if (entry !== undefined) this.set(entry);
-    return this.#turn(network, { region, now }, () => {
-      this.delete('deny', subject);
-    });
-  }
-
-  /** What a change of what is denied in the network does to what is shown in the region around it. */
-  #turn(network: Network, { region, now }: { region: Network; now: number }, change: () => void): Turn {
-    const parts = this.#meeting(network)
-      .filter((one) => this.#isShown(one, now))
-      .map((one) => ({ one, part: isWithin(one.network, region) ? one.network : region }));
-    const shown = (): Subject[] =>
-      parts.flatMap(({ one, part }) => Array.from(this.#permissionsOf(one, part), ({ client }) => client));
-    const before = new Map(shown().map((client) => [client, this.#endOf(client, now)]));
-    change();
-    const remove: Subject[] = [];
-    const put: Permission[] = [];
-    for (const client of new Set([...before.keys(), ...shown()])) {
-      const expiresAt = this.#endOf(client, now);
-      if (expiresAt === undefined) remove.push(client);
-      else put.push({ client, expiresAt });
-    }
-    // What stays is put again when something goes: its keys may be among those of what goes.
+    const one = kind === 'deny' ? undefined : this.#listOf(kind).get(network);
     return {
-      remove,
-      put: remove.length > 0 ? put : put.filter(({ client, expiresAt }) => before.get(client) !== expiresAt),
+      remove: [],
+      deny: [
+        ...this.#never.within(network),
+        ...this.#denies.within(network).map((entry) => networkOfSubject(entry.subject)),
+      ].map((inside) => this.#denialOf(inside)),
+      put: one !== undefined && this.#isShown(one, now) ? [permissionOf(one)] : [],
     };
   }
 
-  /** The end that maps show for exactly this network; undefined when they do not show it. What is a piece of one may be all of another. */
-  #endOf(subject: Subject, now: number): number | undefined {
+  /** Takes a deny over, and answers what that changes in maps. */
+  deny(entry: LiveEntry): MapChange {
+    this.set(entry);
+    const network = networkOfSubject(entry.subject);
+    // Also what is not shown: it may stand in a map since it was.
+    const remove = this.#lists.flatMap((list) => list.within(network).map(({ subject }) => subject));
+    return { remove: [...new Set(remove)], deny: [this.#denialOf(network)], put: [] };
+  }
+
+  /** Takes a deny away, and answers what that changes in maps. */
+  allow(subject: Subject, now: number): MapChange {
     const network = networkOfSubject(subject);
-    if (this.#isBlocked(network)) return undefined;
-    const prefix = prefixLength(network);
-    const isPiece = prefix > 0 && this.#isBlocked(networkOf(network.base, prefix - 1));
-    let end: number | undefined;
-    for (const list of [this.#always, this.#pins, this.#grants])
-      for (const one of list.around(network))
-        if ((isPiece || isWithin(one.network, network)) && this.#isShown(one, now))
-          end = Math.max(one.expiresAt, end ?? 0);
-    return end;
+    if (this.delete('deny', subject) === undefined || this.#never.get(network) !== undefined)
+      return { remove: [], put: [] };
+    const shown = (some: (list: PrefixMap<Allowance>) => Iterable<Allowance>): Permission[] =>
+      this.#lists
+        .flatMap((list) => [...some(list)].filter((one) => this.#isShown(one, now)))
+        .map(permissionOf)
+        .sort((a, b) => a.expiresAt - b.expiresAt);
+    return {
+      remove: [],
+      allow: [{ client: subject, around: shown((list) => list.around(network)) }],
+      put: shown((list) => list.within(network)),
+    };
   }
 
-  /** All that allows something in the network. */
-  #meeting(network: Network): Allowance[] {
-    return [this.#always, this.#pins, this.#grants].flatMap((list) => [
-      ...new Set([...list.around(network), ...list.within(network)]),
-    ]);
+  #denialOf(network: Network): Denial {
+    const isInside = this.#lists.some((list) => list.around(network).next().done !== true);
+    return { client: subjectOf(network), isInside };
   }
 
-  /** The largest network around this one in which nothing else is denied or never. */
-  #freeAround(network: Network): Network {
-    let free = network;
-    for (let prefix = prefixLength(network) - 1; prefix >= 0; prefix -= 1) {
-      const larger = networkOf(network.base, prefix);
-      if (this.#isBlocked(larger)) break;
-      free = larger;
-    }
-    return free;
+  get #lists(): readonly PrefixMap<Allowance>[] {
+    return [this.#always, this.#pins, this.#grants];
+  }
+
+  /** A list, so that entries may change meanwhile. */
+  #allowances(): Allowance[] {
+    return this.#lists.flatMap((list) => list.values());
   }
 
   #isBlocked(network: Network): boolean {
     return this.#denies.touches(network) || this.#never.touches(network);
   }
 
-  /** Whether nothing that lasts as long holds it all. */
+  /** Whether not all of it is denied or never, and nothing that lasts as long holds it all. */
   #isShown(one: Allowance, now: number): boolean {
-    if (one.deadline <= now) return false;
-    for (const list of [this.#always, this.#pins, this.#grants])
+    if (one.deadline <= now || this.#isBarred(one.network)) return false;
+    for (const list of this.#lists)
       for (const other of list.around(one.network)) {
         if (other === one || other.deadline < one.deadline) continue;
         // Of two that say the same of one network, the first by kind is shown.
@@ -277,10 +257,13 @@ export class Standing {
     return true;
   }
 
-  *#permissionsOf({ expiresAt }: Allowance, part: Network): Generator<Permission> {
-    if (this.#never.around(part).next().done !== true || this.#denies.around(part).next().done !== true)
-      return;
-    for (const piece of this.#pieces(part)) yield { client: subjectOf(piece), expiresAt };
+  /** Whether all of it is denied or never. */
+  #isBarred(network: Network): boolean {
+    return [this.#never, this.#denies].some((list) => list.around(network).next().done !== true);
+  }
+
+  *#permissionsOf({ expiresAt, network }: Allowance): Generator<Permission> {
+    for (const piece of this.#pieces(network)) yield { client: subjectOf(piece), expiresAt };
   }
 
   /** The largest networks of which all may relay. */
@@ -289,6 +272,10 @@ export class Standing {
     else if (this.#denies.get(network) === undefined && this.#never.get(network) === undefined)
       for (const half of halves(network)) yield* this.#pieces(half);
   }
+}
+
+function permissionOf({ expiresAt, subject }: Allowance): Permission {
+  return { client: subject, expiresAt };
 }
 
 const RANK = { site: 0, pin: 1, grant: 2 } as const;

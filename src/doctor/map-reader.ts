@@ -1,7 +1,7 @@
 /**
  * map-reader - an exported file through the tool of the mail server that reads it
  *
- * Postfix's maps by `postmap -q`; a Berkeley DB of others by `db5.3_verify`, a cdb by `cdb -q`, a list by reading.
+ * Postfix's maps by `postmap -q`, where the answer DUNNO is no permission; a Berkeley DB of others by `db5.3_verify`, a cdb by `cdb -q`, a list by reading.
  */
 import { open } from 'node:fs/promises';
 import type { Examined, MapFile } from './check.js';
@@ -22,6 +22,8 @@ export interface MapReader {
 }
 
 const LIST_BYTES = 64 * 1024;
+/** What a map says of whom it does not let relay. */
+const DENIED = 'DUNNO';
 /** cdb(1): no such key. */
 const CDB_ABSENT = 100;
 
@@ -30,6 +32,12 @@ const failed = ({ complaint, status }: Ran): Found => ({
   kind: 'failed',
   reason: complaint === '' ? `exit status ${status ?? 'unknown'}` : complaint,
 });
+
+/** access(5): DUNNO is as good as no key. */
+function answered(stdout: string): Found {
+  const value = stdout.trim();
+  return value === DENIED ? ABSENT : { kind: 'found', value };
+}
 
 function pairs(text: string): (readonly [string, string])[] {
   // The last line may be in pieces.
@@ -48,7 +56,7 @@ function byPostmap(postmap: string, table: string, examined: Examined): MapReade
     lookup: async (key) => {
       const ran = await programs.run(postmap, [...where, '-q', key, table]);
       if (ran.complaint !== '') return failed(ran);
-      if (ran.status === 0) return { kind: 'found', value: ran.stdout.trim() };
+      if (ran.status === 0) return answered(ran.stdout);
       return ran.status === 1 ? ABSENT : failed(ran);
     },
     some: async () => pairs((await programs.run(postmap, [...where, '-s', table])).stdout),
@@ -71,7 +79,7 @@ function byCdb(cdb: string, { path }: MapFile, programs: Programs): MapReader {
     tool: 'cdb -q',
     lookup: async (key) => {
       const ran = await programs.run(cdb, ['-q', path, key]);
-      if (ran.status === 0) return { kind: 'found', value: ran.stdout };
+      if (ran.status === 0) return answered(ran.stdout);
       return ran.status === CDB_ABSENT ? ABSENT : failed(ran);
     },
     some: () => Promise.resolve([]),

@@ -6,7 +6,7 @@
  */
 import path from 'node:path';
 import type { Examined } from './check.js';
-import { parseRestrictions, type Restriction } from './restrictions.js';
+import { parseRestrictions, type Restriction, wordsOf } from './restrictions.js';
 
 /** The smtpd services that have the same words for the same things. */
 export interface Smtpd {
@@ -15,6 +15,10 @@ export interface Smtpd {
   readonly isChrooted: boolean;
   readonly relay: readonly Restriction[];
   readonly recipient: readonly Restriction[];
+  /** What stands in any list of restrictions, with the list's name. */
+  readonly all: readonly (readonly [list: string, restriction: Restriction])[];
+  /** Tables and networks. */
+  readonly mynetworks: readonly string[];
 }
 
 export interface Postfix {
@@ -25,14 +29,26 @@ export interface Postfix {
   readonly smtpds: readonly Smtpd[];
 }
 
+/** All lists that smtpd reads: access(5) tables may stand in each. */
+const LISTS = [
+  'smtpd_client_restrictions',
+  'smtpd_helo_restrictions',
+  'smtpd_sender_restrictions',
+  'smtpd_relay_restrictions',
+  'smtpd_recipient_restrictions',
+  'smtpd_data_restrictions',
+  'smtpd_end_of_data_restrictions',
+  'smtpd_etrn_restrictions',
+] as const;
+
 const PARAMETERS = [
   'config_directory',
   'queue_directory',
   'mail_owner',
   'compatibility_level',
   'smtpd_restriction_classes',
-  'smtpd_relay_restrictions',
-  'smtpd_recipient_restrictions',
+  'mynetworks',
+  ...LISTS,
 ];
 
 /** What makes Postfix's programs read another configuration directory. */
@@ -69,13 +85,15 @@ export async function readPostfix({ programs, postfix }: Examined): Promise<Post
     .filter((fields) => fields[7] === 'smtpd')
     .map(([name = '', type = '', , , chroot = '']): Smtpd => {
       const service = `${name}/${type}`;
-      const list = (key: string): Restriction[] =>
-        parseRestrictions(own.get(`${service}/${key}`) ?? main.get(key) ?? '', classes);
+      const text = (key: string): string => own.get(`${service}/${key}`) ?? main.get(key) ?? '';
+      const list = (key: string): Restriction[] => parseRestrictions(text(key), classes);
       return {
         service,
         isChrooted: chroot === 'y' || (chroot === '-' && isOld),
         relay: list('smtpd_relay_restrictions'),
         recipient: list('smtpd_recipient_restrictions'),
+        all: LISTS.flatMap((key) => list(key).map((restriction) => [key, restriction] as const)),
+        mynetworks: wordsOf(text('mynetworks')),
       };
     });
   const directory = main.get('config_directory') ?? '/etc/postfix';

@@ -33,21 +33,62 @@ function isPlace(door: string, place: Place, postfix: Postfix): boolean {
   return door.startsWith('inet:') && door.endsWith(`:${place.port}`);
 }
 
-/** Whether a restriction asks this dracd. */
-function oursIn(postfix: Postfix, { maps, lookups }: Examined): IsOurs {
-  const tables = maps.flatMap(({ format, path: file, table }) =>
+/** What Postfix may call the files of this dracd. */
+function tablesOf({ maps }: Examined): string[] {
+  return maps.flatMap(({ format, path: file, table }) =>
     format === 'list' ? [`cidr:${file}`, `texthash:${file}`] : table === undefined ? [] : [table],
   );
+}
+
+const unproxied = (table: string): string => table.replace(/^proxy:/, '');
+
+/** Whether a restriction asks this dracd. */
+function oursIn(postfix: Postfix, examined: Examined): IsOurs {
+  const tables = tablesOf(examined);
   return (restriction) => {
     const { word, argument = '' } = restriction;
     const kind = word === 'check_policy_service' ? 'policy' : 'socketmap';
     const door = doorOf(restriction);
     if (door !== undefined)
-      return lookups.some(
+      return examined.lookups.some(
         (one) => one.kind === kind && one.listen.some((place) => isPlace(door, place, postfix)),
       );
-    return /^check_\w+_access$/.test(word) && tables.includes(argument.replace(/^proxy:/, ''));
+    return word === 'check_client_access' && tables.includes(unproxied(argument));
   };
+}
+
+/** A file of ours that is asked for something else than a client's address, or where the answer is not read. */
+function misused({ all, mynetworks }: Smtpd, { mainCf }: Postfix, examined: Examined): Finding[] {
+  const tables = tablesOf(examined).filter((table) => !table.startsWith('cidr:'));
+  const named = mynetworks.filter((word) => tables.includes(unproxied(word)));
+  const asked = all.filter(
+    ([, { word, argument = '' }]) =>
+      word !== 'check_client_access' &&
+      /^check_\w+_access$/.test(word) &&
+      tables.includes(unproxied(argument)),
+  );
+  return [
+    ...named.map((word) =>
+      bad('error', 'in mynetworks a key lets relay whatever it says: those who are denied, too', {
+        file: mainCf,
+        key: 'mynetworks',
+        value: word,
+        cure: `take ${word} out of mynetworks, and put check_client_access ${unproxied(word)} behind permit_auth_destination; ${RECIPE}`,
+      }),
+    ),
+    ...asked.map(([list, { word, argument = '' }]) =>
+      bad(
+        'error',
+        `${word} asks for what a stranger says of himself: whoever names a permitted address may relay`,
+        {
+          file: mainCf,
+          key: list,
+          value: `${word} ${argument}`,
+          cure: `say check_client_access ${argument} instead; ${RECIPE}`,
+        },
+      ),
+    ),
+  ];
 }
 
 /** An absolute name leads, inside of a chroot, to another file. */
@@ -112,7 +153,7 @@ function merged(found: readonly (readonly [service: string, finding: Finding])[]
   }
   return [...groups.values()].map(({ finding, services }) => ({
     ...finding,
-    value: finding.value ?? services.join(', '),
+    value: finding.value === undefined ? services.join(', ') : `${finding.value} (${services.join(', ')})`,
   }));
 }
 
@@ -127,10 +168,14 @@ export async function* postfix(examined: Examined): AsyncGenerator<Finding> {
     return;
   }
   const isOurs = oursIn(read, examined);
+  const misuses = read.smtpds.flatMap((smtpd) =>
+    misused(smtpd, read, examined).map((finding) => [smtpd.service, finding] as const),
+  );
+  yield* merged(misuses);
   const judged = read.smtpds.map((smtpd) => ({ smtpd, found: judge(smtpd, isOurs) }));
   const asking = judged.filter(({ found }) => found !== undefined);
   if (asking.length === 0) {
-    yield nobodyAsks(read, examined);
+    if (misuses.length === 0) yield nobodyAsks(read, examined);
     return;
   }
   const troubles = asking.flatMap(({ smtpd, found = [] }) =>
@@ -142,7 +187,9 @@ export async function* postfix(examined: Examined): AsyncGenerator<Finding> {
     ].map((finding) => [smtpd.service, finding] as const),
   );
   yield* merged(troubles);
-  const well = asking.filter(({ smtpd }) => troubles.every(([service]) => service !== smtpd.service));
+  const well = asking.filter(({ smtpd }) =>
+    [...misuses, ...troubles].every(([service]) => service !== smtpd.service),
+  );
   if (well.length > 0)
     yield ok('these ask dracd, and at the right place', {
       file: read.mainCf,

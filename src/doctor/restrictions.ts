@@ -5,7 +5,7 @@
  * smtpd_recipient_restrictions, and both must let a recipient pass.
  *
  * Limits: what a restriction class says stands in the list as if it were written there; that check_client_access
- * may lead to a class for some clients only is not followed. `mynetworks` may name a map too; that is not looked for.
+ * may lead to a class for some clients only is not followed.
  * Source: postconf(5), SMTPD_ACCESS_README.
  */
 

@@ -270,6 +270,7 @@ export const bdb: Container = {
   tableType: 'btree',
   dialects: ['postfix', 'sendmail', 'exim', 'drac'],
   shared: true,
+  denies: true,
   keys: ['dialect', 'value', 'cidr_key', 'term_kd', 'interval', 'command'],
   words: (wording) => keyedWords(wording, { mayTerminate: true }),
   write: (records, output, wording) => {

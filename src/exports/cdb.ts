@@ -116,6 +116,7 @@ export const cdb: Container = {
   tableType: 'cdb',
   dialects: ['postfix', 'sendmail', 'exim'],
   shared: true,
+  denies: true,
   keys: ['dialect', 'value', 'interval', 'command'],
   words: (wording) => keyedWords(wording, { mayTerminate: false }),
   write: writeCdb,

@@ -18,6 +18,8 @@ export interface Container {
   readonly dialects: readonly DialectName[];
   /** Whether programs of several dialects may share one file. */
   readonly shared: boolean;
+  /** Whether it is a table of keys, so that one for Postfix alone may have some that say no. */
+  readonly denies?: boolean;
   /** What may be configured for it besides format, path, mode and group. */
   readonly keys: readonly ExportKey[];
   /** Which records the entries become. Throws Fault CONFIG. */

@@ -12,21 +12,17 @@
  *
  * No spelling of one client is a spelling of another, so programs may share a file.
  *
- * Postfix looks for the client's text, then for that text cut at its last dot or colon, again and again. So
- * an IPv4 network of two or three bytes and most IPv6 networks of whole groups can be said as keys that these
- * searches meet for every client inside, and for none outside. The others are said in pieces, if those are not
- * too many (pieces.ts).
+ * A network that has no key of its own is said in pieces, if those are not too many (pieces.ts).
  *
  * Values: the second at which the grant ends, decimal, never a second too early; or a fixed text. Only
  * Exim can compare it with the time.
  *
- * Limits: because of that cutting, the key of a client whose text has `::` is also met by clients with more
- * groups behind it: 2001:db8:1:2::6 by 2001:db8:1:2::6:1, its neighbour in the same /64.
+ * Limits: what Postfix's searches meet besides: see postfix-keys.ts.
  */
-import { addressToBytes } from '../core/address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from '../core/coverage.js';
-import { type Entry, isExact, isIpv6, leadingBytes, networkText, secondOf } from './entry.js';
-import { keysInPieces, sayInPieces } from './pieces.js';
+import { type Entry, groupsOf, isExact, isIpv6, networkText, secondOf } from './entry.js';
+import { sayInPieces } from './pieces.js';
+import { postfixKeys } from './postfix-keys.js';
 
 /** What the administrator chooses for one file. */
 export interface Wording {
@@ -52,46 +48,13 @@ export interface Words {
   value(key: string, entry: Entry): string;
 }
 
-const IPV6_BITS = 128;
-const GROUP_BITS = 16;
-const GROUPS = IPV6_BITS / GROUP_BITS;
 const GROUP_DIGITS = 4;
-const MOST_TRAILING_ZEROS = 2;
-
-function groupsOf(entry: Entry): number[] {
-  const bytes = addressToBytes(entry.client);
-  return Array.from({ length: GROUPS }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
-}
 
 /** All eight groups, each with at least so many digits. */
 function spelled(entry: Entry, digits: number, separator: string): string {
   return groupsOf(entry)
     .map((group) => group.toString(16).padStart(digits, '0'))
     .join(separator);
-}
-
-/**
- * What Postfix meets on its way from the text of each client in an IPv6 network, and of no other: the
- * network's groups, and, when it ends with zero groups, those before them with the colon of a `::`. A
- * `::` inside or of more groups hides how many there were: such a network has no keys of its own.
- */
-function postfixIpv6Network(entry: Entry): readonly string[] | undefined {
-  if (entry.prefix === 0 || entry.prefix % GROUP_BITS !== 0) return undefined;
-  const groups = groupsOf(entry).slice(0, entry.prefix / GROUP_BITS);
-  const before = groups.slice(0, groups.findLastIndex((group) => group !== 0) + 1);
-  const zeros = groups.length - before.length;
-  const hidden = before.some((group, i) => group === 0 && (i === 0 || before[i - 1] === 0));
-  if (hidden || before.length === 0 || zeros > MOST_TRAILING_ZEROS) return undefined;
-  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
-  return zeros === 0 ? [hex(groups)] : [hex(groups), `${hex(before)}:`];
-}
-
-function postfixKeys(entry: Entry): readonly string[] | undefined {
-  if (isExact(entry)) return [entry.client];
-  if (isIpv6(entry)) return postfixIpv6Network(entry);
-  const bytes = leadingBytes(entry);
-  // The key of a /8 would be that of an IPv6 /16 too, and 64:ff9b::/96 (NAT64) is not that of 64.0.0.0/8.
-  return bytes === undefined || bytes.length === 1 ? undefined : [bytes.join('.')];
 }
 
 function sendmailKeys(entry: Entry): readonly string[] | undefined {
@@ -138,14 +101,12 @@ export const dialects = {
 /** What `dialect` may say in the configuration. */
 export type DialectName = keyof typeof dialects;
 
-/** Postfix's keys of a network or an address, as its live map has them too. */
-export function keysForPostfix(entry: Entry): readonly string[] | undefined {
-  return sayInPieces(entry, postfixKeys);
-}
-
-/** The same, one after the other. */
-export function* eachKeyForPostfix(entry: Entry): Generator<string> {
-  for (const keys of keysInPieces(entry, postfixKeys)) yield* keys ?? [];
+/**
+ * Whether nobody but Postfix's access tables reads it, so that a key may say of whom it does not let relay
+ * (postfix-keys.ts). To all others a key is a permission, whatever its value.
+ */
+export function saysDenials({ dialects: names, value }: Pick<Wording, 'dialects' | 'value'>): boolean {
+  return names.length === 1 && names[0] === 'postfix' && value === undefined;
 }
 
 /** The keys of an entry for all who share the file; undefined when one of them has none. */

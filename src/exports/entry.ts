@@ -1,9 +1,12 @@
 /**
  * entry - what is exported of a permission: an address or a network, and when it ends
  */
-import type { ClientAddress } from '../core/address.js';
+import { addressToBytes, type ClientAddress } from '../core/address.js';
 import { endSecond } from '../core/grant.js';
-import { partsOf, type Permission } from '../core/subject.js';
+import { partsOf, type Permission, type Subject } from '../core/subject.js';
+
+/** The end of what is denied: later than any. */
+export const DENIED_UNTIL = Infinity;
 
 /** What is exported of a grant. Of a network, `client` is the first address. */
 export interface Entry {
@@ -16,6 +19,7 @@ export interface Entry {
 
 const IPV4_BITS = 32;
 const IPV6_BITS = 128;
+export const GROUP_BITS = 16;
 
 export function entryOf({ client, expiresAt }: Permission): Entry {
   const { address, prefix } = partsOf(client);
@@ -32,8 +36,8 @@ export function isExact(entry: Entry): boolean {
 }
 
 /** An address, or a network with its length. */
-export function networkText(entry: Entry): string {
-  return isExact(entry) ? entry.client : `${entry.client}/${entry.prefix}`;
+export function networkText(entry: Entry): Subject {
+  return isExact(entry) ? entry.client : (`${entry.client}/${entry.prefix}` as Subject);
 }
 
 /** The second at which a grant is over. */
@@ -45,4 +49,13 @@ export function secondOf({ expiresAt }: Entry): string {
 export function leadingBytes(entry: Entry): readonly string[] | undefined {
   const { client, prefix } = entry;
   return prefix > 0 && prefix % 8 === 0 ? client.split('.').slice(0, prefix / 8) : undefined;
+}
+
+/** The eight groups of an IPv6 address. */
+export function groupsOf({ client }: Entry): number[] {
+  const bytes = addressToBytes(client);
+  return Array.from(
+    { length: IPV6_BITS / GROUP_BITS },
+    (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0),
+  );
 }

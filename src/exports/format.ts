@@ -7,7 +7,7 @@
  * A new live format is a file beside this one that exports a LiveMapFormat, and a line in formats.ts; a
  * new snapshot format is a Container, and a line in containers.ts.
  */
-import type { LiveMap } from '../core/outlets.js';
+import type { Denial, LiveMap } from '../core/outlets.js';
 import type { LeanPermission, Permission, Subject } from '../core/subject.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
@@ -35,6 +35,14 @@ export interface PublicationOptions {
   readonly commandStdin?: 'none' | 'list' | undefined;
 }
 
+/** All that may relay, networks whole, and who of them may not. */
+export interface Undivided {
+  readonly denials: () => Iterable<Denial>;
+  readonly permissions: () => Iterable<Permission>;
+  /** The same, for a format that is written anew as a whole. */
+  readonly lean: () => Iterable<LeanPermission>;
+}
+
 export interface LiveMapOptions extends PublicationOptions {
   /** The file that the MTA is told. Its directory should be writable by the daemon alone. */
   readonly path: string;
@@ -48,6 +56,8 @@ export interface LiveMapOptions extends PublicationOptions {
   readonly snapshot: () => Iterable<Permission>;
   /** The same for a format that is written anew as a whole; without it, snapshot is taken. */
   readonly lean?: (() => Iterable<LeanPermission>) | undefined;
+  /** The same for a format that can say "not this one"; without it nobody is denied, and snapshot or lean is taken. */
+  readonly undivided?: (() => Undivided) | undefined;
 }
 
 export interface Freshness {
@@ -87,5 +97,7 @@ export interface LiveMapFormat {
   readonly keys?: readonly ExportKey[];
   /** With how many keys it says that an address or network may relay, to the readers of these dialects; undefined when it cannot. */
   readonly keysFor: (subject: Subject, dialects: readonly DialectName[] | undefined) => number | undefined;
+  /** Whether such a file says networks whole, and who is denied in them beside; without it, it does not. */
+  readonly saysDenials?: (options: Pick<PublicationOptions, 'dialects' | 'value'>) => boolean;
   create(options: LiveMapOptions): OpenLiveMap;
 }

@@ -3,6 +3,7 @@
  */
 import type { Container } from './container.js';
 import { containers, type ContainerName } from './containers.js';
+import { saysDenials } from './dialect.js';
 import { entryOf } from './entry.js';
 import type { LiveMapFormat } from './format.js';
 import { lmdb } from './lmdb.js';
@@ -22,6 +23,8 @@ function published(name: ContainerName): LiveMapFormat {
       container
         .words({ dialects: chosen, cidrKey: false, termKd: false })
         .keys(entryOf({ client, expiresAt: 0 }))?.length,
+    saysDenials: ({ dialects: chosen = dialects.slice(0, 1), value }) =>
+      container.denies === true && saysDenials({ dialects: chosen, value }),
     create: (options) => new Publisher(name, options),
   };
 }

@@ -49,7 +49,7 @@ const ints = new Uint32Array(arena);
 const sizes = Array.from({ length: MAX_TEXT + 2 }, (_, size) => BigInt(size));
 
 type Address = number;
-type Status = number;
+export type Status = number;
 
 /** A C function: its arguments in their order, and what it answers. */
 type Call<Arguments extends readonly unknown[], Result = Status> = (...args: Arguments) => Result;

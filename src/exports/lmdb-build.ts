@@ -8,12 +8,13 @@
  */
 import { closeSync } from 'node:fs';
 import { isNetwork } from '../core/subject.js';
-import { eachKeyForPostfix } from './dialect.js';
-import { entryOf } from './entry.js';
+import type { DeniedKeys } from './denied-keys.js';
+import { DENIED_UNTIL, entryOf } from './entry.js';
 import type { LiveMapOptions } from './format.js';
 import { inOrder, type Row } from './in-order.js';
 import { LmdbFile } from './lmdb-file.js';
 import { Replacement } from './map-file.js';
+import { eachKeyForPostfix } from './postfix-keys.js';
 
 /** Puts a run of grants; `last` is the greatest key before it. Answers the greatest key after it. */
 function putRun(file: LmdbFile, run: readonly Row[], last: string): string {
@@ -32,21 +33,24 @@ function putRun(file: LmdbFile, run: readonly Row[], last: string): string {
   return greatest;
 }
 
-/** The snapshot's keys. */
-function* keyed({ snapshot }: LiveMapOptions): Generator<Row> {
-  for (const permission of snapshot()) {
-    if (!isNetwork(permission.client)) yield permission;
-    else
-      for (const client of eachKeyForPostfix(entryOf(permission)))
-        yield { client, expiresAt: permission.expiresAt };
+/** The keys of what may relay, and of what may not. */
+function* keyed({ snapshot, undivided }: LiveMapOptions, denied: DeniedKeys): Generator<Row> {
+  for (const client of denied.keys()) yield { client, expiresAt: DENIED_UNTIL };
+  for (const permission of undivided?.().permissions() ?? snapshot()) {
+    const { client, expiresAt } = permission;
+    if (!isNetwork(client)) {
+      if (denied.mayPermit(client)) yield permission;
+    } else
+      for (const key of eachKeyForPostfix(entryOf(permission)))
+        if (denied.mayPermit(key)) yield { client: key, expiresAt };
   }
 }
 
 /** Puts the snapshot into a file that nobody reads yet. Answers how many keys that is. */
-async function fill(file: LmdbFile, options: LiveMapOptions): Promise<number> {
+async function fill(file: LmdbFile, options: LiveMapOptions, denied: DeniedKeys): Promise<number> {
   let count = 0;
   let last = '';
-  for (const run of inOrder(keyed(options))) {
+  for (const run of inOrder(keyed(options, denied))) {
     if (run.length > 0) {
       last = putRun(file, run, last);
       count += run.length;
@@ -58,16 +62,16 @@ async function fill(file: LmdbFile, options: LiveMapOptions): Promise<number> {
   return count;
 }
 
-/** Builds the map at options.path; answers the file, open and unlocked, and how many keys it holds. */
+/** Builds the map at options.path, with the keys that are denied; answers the file, open and unlocked, and how many keys it holds. */
 export async function buildLmdbFile(
   options: LiveMapOptions,
-  mapBytes: number,
+  { denied, mapBytes }: { readonly denied: DeniedKeys; readonly mapBytes: number },
 ): Promise<{ file: LmdbFile; entries: number }> {
   const replacement = Replacement.begin(options, options.log);
   let file: LmdbFile | undefined;
   try {
-    file = LmdbFile.create(replacement, mapBytes);
-    const entries = await fill(file, options);
+    file = LmdbFile.create(replacement, mapBytes, denied);
+    const entries = await fill(file, options, denied);
     await file.publish();
     return { file, entries };
   } catch (thrown) {

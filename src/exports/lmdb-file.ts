@@ -1,8 +1,8 @@
 /**
  * lmdb-file - one LMDB data file: its entries, its lock, and whether someone else has changed it
  *
- * Key: the client's canonical text (of a network, what Postfix meets for all in it); value: the second its grant ends, decimal, rounded up; both with a
- * closing NUL, as Debian's postmap writes them. One form for all: Postfix stays with the first it finds.
+ * Keys and values (lmdb-entries.ts) have a closing NUL, as Debian's postmap writes them. One form for all: Postfix
+ * stays with the first it finds.
  *
  * The lock is an exclusive open-file-description lock on our own descriptor of the data file: Postfix's
  * readers take a shared lock for each look-up, so no reader ever sees pages that a transaction reuses.
@@ -26,13 +26,10 @@
 import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
-import { endSecond } from '../core/grant.js';
-import { isNetwork, type Subject } from '../core/subject.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
-import type { KeyWriter } from './change-queue.js';
-import { keysForPostfix } from './dialect.js';
-import { entryOf } from './entry.js';
+import { DeniedKeys } from './denied-keys.js';
 import { Environment, STATUS } from './liblmdb.js';
+import { Entries } from './lmdb-entries.js';
 import { setAttributes, type Attributes, type Replacement } from './map-file.js';
 
 /** Tries for the lock in one go: a reader holds it for a few microseconds, a try that fails takes ten. */
@@ -40,47 +37,6 @@ const LOCK_TRIES = 20;
 const PERMISSION_BITS = 0o7777;
 /** Where Linux shows our own descriptors as files. */
 const DESCRIPTORS = '/proc/self/fd';
-
-/** The entries of a map inside a transaction; each call answers an LMDB status, 0 for done. */
-export class Entries implements KeyWriter {
-  readonly #environment: Environment;
-
-  constructor(environment: Environment) {
-    this.#environment = environment;
-  }
-
-  put(client: Subject, expiresAt: number): number {
-    if (!isNetwork(client)) return this.putKey(client, expiresAt);
-    return this.#each(client, (key) => this.putKey(key, expiresAt));
-  }
-
-  remove(client: Subject): number {
-    return isNetwork(client) ? this.#each(client, (key) => this.#removeKey(key)) : this.#removeKey(client);
-  }
-
-  putKey(key: string, expiresAt: number): number {
-    return this.#environment.put(key, String(endSecond(expiresAt)));
-  }
-
-  /** For a key greater than all that are there: faster, and the pages become full. */
-  append(key: string, expiresAt: number): number {
-    return this.#environment.put(key, String(endSecond(expiresAt)), true);
-  }
-
-  #removeKey(key: string): number {
-    const status = this.#environment.remove(key);
-    return status === STATUS.NOT_FOUND ? STATUS.OK : status;
-  }
-
-  /** A network has keys of its own; the first status that is not 0. */
-  #each(client: Subject, change: (key: string) => number): number {
-    for (const key of keysForPostfix(entryOf({ client, expiresAt: 0 })) ?? []) {
-      const status = change(key);
-      if (status !== STATUS.OK) return status;
-    }
-    return STATUS.OK;
-  }
-}
 
 /** What the file looked like after our last transaction. */
 interface Stamp {
@@ -103,20 +59,20 @@ export class LmdbFile {
   readonly #wanted: Attributes;
   #stamp: Stamp;
 
-  private constructor(replacement: Replacement, environment: Environment) {
+  private constructor(replacement: Replacement, environment: Environment, denied: DeniedKeys) {
     this.#replacement = replacement;
     this.#path = replacement.path;
     this.#fd = replacement.fd;
     this.#wanted = replacement.attributes;
     this.#environment = environment;
-    this.#entries = new Entries(environment);
+    this.#entries = new Entries(environment, denied);
     this.#stamp = this.#look();
   }
 
   /** An empty map in a file that is being built. Throws Fault MAP; the descriptor is then still the caller's. */
-  static create(replacement: Replacement, mapBytes: number): LmdbFile {
+  static create(replacement: Replacement, mapBytes: number, denied = new DeniedKeys()): LmdbFile {
     const file = `${DESCRIPTORS}/${replacement.fd}`;
-    return new LmdbFile(replacement, Environment.open(file, mapBytes, replacement.temporary));
+    return new LmdbFile(replacement, Environment.open(file, mapBytes, replacement.temporary), denied);
   }
 
   /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */

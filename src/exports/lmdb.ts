@@ -19,21 +19,26 @@
  * Limits: processes that found an earlier file open keep it until they look at the name again (Postfix:
  * at the next connection). One daemon a path.
  *
+ * Who is denied inside of what may relay has keys of its own, which say so (postfix-keys.ts). While such a key cannot be
+ * written, every key is taken out that would let the client relay: those around are refused as well, until the file is
+ * built anew.
+ *
  * Bugs: Postfix also looks for an IPv6 address cut at its last colons, so a key written with `::` is found
- * for the longer addresses that begin with it. A socketmap look-up is exact.
+ * for the longer addresses that begin with it, which may relay as it may, unless denied. A socketmap look-up is exact.
  */
 import path from 'node:path';
 import { Fault, reasonOf, toFault } from '../core/fault.js';
 import type { MapChange } from '../core/outlets.js';
 import type { Timer } from '../runtime/clock.js';
-import { ChangeQueue, type Done } from './change-queue.js';
-import { keysForPostfix } from './dialect.js';
+import { ChangeQueue, type Done, urgent } from './change-queue.js';
+import { DeniedKeys } from './denied-keys.js';
 import { entryOf } from './entry.js';
 import type { Freshness, LiveMapFormat, LiveMapOptions, OpenLiveMap } from './format.js';
 import { loadLibrary } from './liblmdb.js';
 import { buildLmdbFile } from './lmdb-build.js';
 import type { LmdbFile } from './lmdb-file.js';
 import { inspectPlace } from './map-file.js';
+import { keysForPostfix } from './postfix-keys.js';
 
 /** How long a reader may hold the lock before the file is replaced. Look-ups take microseconds. */
 export const READER_PATIENCE_MS = 1_000;
@@ -57,6 +62,7 @@ export class LmdbMap implements OpenLiveMap {
   readonly #options: LmdbOptions;
   readonly #path: string;
   readonly #queue = new ChangeQueue();
+  readonly #denied = new DeniedKeys();
   #state: State = 'closed';
   #closing = false;
   #live: LmdbFile | undefined;
@@ -88,6 +94,7 @@ export class LmdbMap implements OpenLiveMap {
     inspectPlace(this.#options, this.#options.log);
     this.#state = 'building';
     this.#closing = false;
+    this.#denied.reset(this.#options.undivided?.().denials() ?? []);
     this.#recovered();
     try {
       await this.#build();
@@ -105,16 +112,24 @@ export class LmdbMap implements OpenLiveMap {
       done(new Fault('MAP', `map ${this.#path} is closed`));
       return;
     }
-    if (this.#degraded === undefined) this.#queue.push(change, done);
+    const followed = this.#denied.follow(change);
+    if (this.#degraded === undefined) this.#push(followed, done);
     else {
       // What is being built may already hold an earlier state of these clients.
-      const put = this.#state === 'building' ? change.put : [];
-      this.#queue.owe({ put, remove: change.remove });
+      this.#queue.owe(this.#state === 'building' ? followed.change : urgent(change));
       done(new Fault('MAP', this.#degraded));
     }
     if (this.#state !== 'ready' || this.#queue.isEmpty) return;
     this.#state = 'writing';
     this.#serve();
+  }
+
+  #push({ change, isStale }: ReturnType<DeniedKeys['follow']>, done: Done): void {
+    const rebuilt: Done = (fault) => {
+      if (fault === undefined) this.renew(done);
+      else done(fault);
+    };
+    this.#queue.push(change, isStale ? rebuilt : done);
   }
 
   /**
@@ -296,7 +311,10 @@ export class LmdbMap implements OpenLiveMap {
   /** Builds the file beside, puts it in place and goes on with it. Answers how many grants it holds. */
   async #build(): Promise<number> {
     this.#queue.mark();
-    const { file, entries } = await buildLmdbFile(this.#options, this.#options.mapBytes ?? MAP_BYTES);
+    const { file, entries } = await buildLmdbFile(this.#options, {
+      denied: this.#denied,
+      mapBytes: this.#options.mapBytes ?? MAP_BYTES,
+    });
     this.#live?.close();
     this.#live = file;
     this.#writtenAt = this.#options.clock.mono();
@@ -310,5 +328,6 @@ export const lmdb: LiveMapFormat = {
   suffix: SUFFIX,
   table: (file) => `lmdb:${file.slice(0, -SUFFIX.length)}`,
   keysFor: (client) => keysForPostfix(entryOf({ client, expiresAt: 0 }))?.length,
+  saysDenials: () => true,
   create: (options) => new LmdbMap(options),
 };

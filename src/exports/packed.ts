@@ -3,11 +3,11 @@
  *
  * Moving bytes between threads costs nothing, moving a million objects would hold up the event loop. An
  * entry is: length of the text u8, expiresAt as a double, the subject's canonical text; or NUMBER instead of a
- * length, and an IPv4 client in four bytes instead of its text.
+ * length, and an IPv4 client in four bytes instead of its text. A denial has the end DENIED_UNTIL.
  */
 import { IPV4_BYTES, numberToAddress } from '../core/address.js';
 import { type LeanPermission, MAX_SUBJECT_TEXT, type Subject } from '../core/subject.js';
-import { type Entry, entryOf } from './entry.js';
+import { DENIED_UNTIL, type Entry, entryOf } from './entry.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const HEADER_BYTES = 9;
@@ -32,6 +32,10 @@ export class Packer {
 
   constructor(give: (chunk: ArrayBuffer) => void) {
     this.#give = give;
+  }
+
+  deny(client: Subject): void {
+    this.add({ client, expiresAt: DENIED_UNTIL });
   }
 
   add({ client, expiresAt }: LeanPermission): void {

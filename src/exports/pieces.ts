@@ -5,7 +5,7 @@
  * know addresses alone. A network that has no words is halved until its pieces have.
  *
  * An IPv6 network is not cut down to addresses: the key of an address written with `::` is met for longer
- * addresses too (see dialect.ts), some of which may be those that the network was cut for.
+ * addresses too (see postfix-keys.ts), some of which may be those that the network was cut for.
  *
  * Limits: MAX_HALVINGS, so at most 65,536 pieces; what would need more has no words.
  */

@@ -9,6 +9,7 @@
  * Limits: one job at a time.
  */
 import { Worker } from 'node:worker_threads';
+import type { Denial } from '../core/outlets.js';
 import type { LeanPermission } from '../core/subject.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Packer } from './packed.js';
@@ -44,8 +45,12 @@ export class PublishThread {
     return this.#worker !== undefined;
   }
 
-  /** Writes the grants to job.fd and brings them to the disk. */
-  async write(job: Omit<Job, 'id'>, grants: Iterable<LeanPermission>): Promise<Written> {
+  /** Writes the grants, and the denials for a file that can say such, to job.fd and brings them to the disk. */
+  async write(
+    job: Omit<Job, 'id'>,
+    grants: Iterable<LeanPermission>,
+    denials: Iterable<Denial> = [],
+  ): Promise<Written> {
     if (this.#waiting !== undefined) throw new Error('the publishing thread is at work already');
     this.#idle?.stop();
     const worker = this.#start();
@@ -59,7 +64,7 @@ export class PublishThread {
     try {
       const give = (order: Order, transfer: ArrayBuffer[] = []): void => worker.postMessage(order, transfer);
       give({ begin: { ...job, id } });
-      const count = await this.#pack(grants, (chunk) => give({ chunk }, [chunk]));
+      const count = await this.#pack((chunk) => give({ chunk }, [chunk]), grants, denials);
       give({ end: count });
       return await answer;
     } finally {
@@ -69,13 +74,29 @@ export class PublishThread {
     }
   }
 
-  /** Packs all grants, or stops early when the job has failed. Answers how many. */
-  async #pack(grants: Iterable<LeanPermission>, give: (chunk: ArrayBuffer) => void): Promise<number> {
+  /** Packs all, or stops early when the job has failed. Answers how many. */
+  async #pack(
+    give: (chunk: ArrayBuffer) => void,
+    grants: Iterable<LeanPermission>,
+    denials: Iterable<Denial>,
+  ): Promise<number> {
     const packer = new Packer(give);
+    const denied = await this.#step(denials, ({ client }) => {
+      packer.deny(client);
+    });
+    const granted = await this.#step(grants, (grant) => {
+      packer.add(grant);
+    });
+    packer.flush();
+    return denied + granted;
+  }
+
+  /** Lets other work go on every STEP_MS. Answers how many there were, while the job had not failed. */
+  async #step<T>(all: Iterable<T>, add: (one: T) => void): Promise<number> {
     let count = 0;
     let until = this.#clock.mono() + STEP_MS;
-    for (const grant of grants) {
-      packer.add(grant);
+    for (const one of all) {
+      add(one);
       count += 1;
       if (count % CLOCK_EVERY !== 0 || this.#clock.mono() < until) continue;
       await new Promise<void>((resolve) => {
@@ -84,7 +105,6 @@ export class PublishThread {
       if (this.#waiting === undefined) break;
       until = this.#clock.mono() + STEP_MS;
     }
-    packer.flush();
     return count;
   }
 

@@ -11,9 +11,11 @@ import type { Container } from './container.js';
 import type { ContainerName } from './containers.js';
 import { containers } from './containers.js';
 import type { Wording, Words } from './dialect.js';
-import { networkText } from './entry.js';
+import { DeniedKeys } from './denied-keys.js';
+import { DENIED_UNTIL, type Entry, networkText } from './entry.js';
 import { Output } from './output.js';
 import { unpack } from './packed.js';
+import { DENIED, denialKeys } from './postfix-keys.js';
 import { Records } from './records.js';
 
 export interface Job {
@@ -36,7 +38,7 @@ export interface Written {
 export type Order =
   | { readonly begin: Job }
   | { readonly chunk: ArrayBuffer }
-  /** With how many grants were sent. */
+  /** With how many grants and denials were sent. */
   | { readonly end: number };
 
 export interface Answer {
@@ -52,7 +54,9 @@ class Publication {
   readonly #job: Job;
   readonly #words: Words;
   readonly #records: Records;
+  readonly #denied = new DeniedKeys();
   readonly #examples: string[] = [];
+  #denials = 0;
   #grants = 0;
   #unsaid = 0;
 
@@ -64,19 +68,34 @@ class Publication {
   }
 
   add(chunk: ArrayBuffer): void {
-    for (const entry of unpack(chunk)) {
-      this.#grants += 1;
-      const keys = this.#words.keys(entry);
-      if (keys === undefined) {
-        this.#unsaid += 1;
-        if (this.#examples.length < MAX_EXAMPLES) this.#examples.push(networkText(entry));
-      } else for (const key of keys) this.#records.add(key, this.#words.value(key, entry), entry.expiresAt);
-    }
+    for (const entry of unpack(chunk))
+      if (entry.expiresAt === DENIED_UNTIL) this.#deny(entry);
+      else this.#permit(entry);
+  }
+
+  /** All of these come before who may relay. */
+  #deny(entry: Entry): void {
+    this.#denials += 1;
+    this.#denied.add({ client: networkText(entry), isInside: true });
+    for (const key of denialKeys(entry)) this.#records.add(key, DENIED, DENIED_UNTIL);
+  }
+
+  #permit(entry: Entry): void {
+    this.#grants += 1;
+    const keys = this.#words.keys(entry);
+    if (keys === undefined) {
+      this.#unsaid += 1;
+      if (this.#examples.length < MAX_EXAMPLES) this.#examples.push(networkText(entry));
+    } else
+      for (const key of keys)
+        if (this.#denied.mayPermit(key))
+          this.#records.add(key, this.#words.value(key, entry), entry.expiresAt);
   }
 
   finish(expected: number): Written {
-    if (this.#grants !== expected)
-      throw new Fault('MAP', `${this.#grants} grants came to the publishing thread, not ${expected}`);
+    const came = this.#denials + this.#grants;
+    if (came !== expected)
+      throw new Fault('MAP', `${came} grants came to the publishing thread, not ${expected}`);
     const output = new Output(this.#job.fd);
     const container: Container = containers[this.#job.container];
     container.write(this.#records, output, this.#job.wording);

@@ -14,13 +14,16 @@
  */
 import path from 'node:path';
 import { Fault, toFault } from '../core/fault.js';
-import type { MapChange } from '../core/outlets.js';
+import type { Denial, MapChange } from '../core/outlets.js';
+import type { LeanPermission } from '../core/subject.js';
 import type { Timer } from '../runtime/clock.js';
 import { Command } from './command.js';
+import type { Container } from './container.js';
 import { containers, type ContainerName } from './containers.js';
-import type { Wording } from './dialect.js';
+import { saysDenials, type Wording } from './dialect.js';
 import type { Freshness, LiveMapOptions, OpenLiveMap } from './format.js';
 import { inspectPlace } from './map-file.js';
+import { isNeeded } from './postfix-keys.js';
 import { PublishThread } from './publish-thread.js';
 import type { Written } from './publish-worker.js';
 import { RulesFile } from './rules-file.js';
@@ -29,6 +32,10 @@ import { SnapshotFile } from './snapshot-file.js';
 export const DEFAULT_INTERVAL_MS = 1_000;
 /** A publication that takes longer is told of. */
 const SLOW_MS = 30_000;
+
+function* needed(denials: Iterable<Denial>): Generator<Denial> {
+  for (const one of denials) if (isNeeded(one)) yield one;
+}
 
 type State = 'closed' | 'open' | 'closing';
 
@@ -103,7 +110,8 @@ export class Publisher implements OpenLiveMap {
       done(new Fault('MAP', `map ${this.#options.path} is closed`));
       return;
     }
-    if (change.put.length + change.remove.length > 0) this.#isBehind();
+    const { allow = [], deny = [], put, remove } = change;
+    if (put.length + remove.length + deny.length + allow.length > 0) this.#isBehind();
     done();
   }
 
@@ -229,15 +237,23 @@ export class Publisher implements OpenLiveMap {
     return { dialects, value, cidrKey, termKd, rules: this.#rules?.text };
   }
 
+  /** Who may relay, and for Postfix alone who may not. */
+  #shown(): { readonly grants: Iterable<LeanPermission>; readonly denials?: Iterable<Denial> } {
+    const { lean, snapshot, undivided } = this.#options;
+    const container: Container = containers[this.#container];
+    if (undivided === undefined || container.denies !== true || !saysDenials(this.#wording))
+      return { grants: (lean ?? snapshot)() };
+    const all = undivided();
+    return { denials: needed(all.denials()), grants: all.lean() };
+  }
+
   async #publish(): Promise<Written> {
     this.#lastAt = this.#options.clock.mono();
     this.#stale = false;
     const began = this.#lastAt;
+    const { grants, denials } = this.#shown();
     const written = await this.#file.replace((fd) =>
-      this.#thread.write(
-        { fd, container: this.#container, wording: this.#wording },
-        (this.#options.lean ?? this.#options.snapshot)(),
-      ),
+      this.#thread.write({ fd, container: this.#container, wording: this.#wording }, grants, denials),
     );
     this.#isWritten(began);
     this.#tellUnsaid(written);

@@ -1,8 +1,9 @@
 /**
  * networks - whatever is configured, reported, ended, pinned and denied: every map permits whom the ledger permits, and nobody else
  *
- * Each map is searched as its readers do; the live one is only ever changed, as the ledger says. One leak is
- * known: to Postfix the key of an address written with `::` is the key of longer ones that begin with it. And who
+ * Each map is searched as its readers do; the live one is only ever changed, as the ledger says. To Postfix the key
+ * of an address written with `::` is the key of longer ones that begin with it: they may relay as well, unless denied,
+ * and may not if it is denied and they may as part of a network. A map for Postfix alone lets nobody relay who is denied. And who
  * becomes a host or reporter inside of a lease is refused by look-ups at once, by maps when the lease ends.
  */
 import path from 'node:path';
@@ -10,11 +11,14 @@ import fc from 'fast-check';
 import type { Config } from '../../src/config.js';
 import { addressFromBytes, type ClientAddress } from '../../src/core/address.js';
 import type { EntryKind } from '../../src/core/operator-entry.js';
+import { shownBy } from '../../src/core/shown.js';
 import { networkOfSubject, type Subject, subjectOf } from '../../src/core/subject.js';
 import { formats } from '../../src/exports/formats.js';
+import { DENIED } from '../../src/exports/postfix-keys.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { recordingLog } from '../support/live-map.js';
 import { mapReaders, postfixTable, postmapAll } from '../support/map-readers.js';
+import { built } from '../support/postfix-map.js';
 import { newDirectory } from '../support/processes.js';
 import { searches } from '../support/searches.js';
 import {
@@ -22,9 +26,7 @@ import {
   configure,
   differences,
   grants,
-  keysIn,
   LIFETIME,
-  lmdb,
   neighbours,
   network,
   POP,
@@ -102,7 +104,7 @@ test('every reader finds whom the ledger permits, and nobody else', () => {
           }
           expect(differences(world, setup.tables, seen)).toEqual([]);
           // What a pin covers may stay beside it until the map is built anew.
-          if (entries === 0) expect(world.live).toEqual(keysIn(lmdb, world.ledger.permissions()));
+          if (entries === 0) expect(world.live.keys).toEqual(built(world.ledger.shown.undivided));
           checked += 1;
         }
         made += entries;
@@ -119,7 +121,7 @@ async function reallyFound(
   format: 'lmdb' | 'bdb' | 'cdb',
   world: World,
   clients: readonly ClientAddress[],
-): Promise<Set<string>> {
+): Promise<Map<string, string>> {
   const { log } = recordingLog();
   const file = path.join(newDirectory('networks'), `relay${mapReaders[format].suffix}`);
   const map = formats[format].create({
@@ -128,19 +130,20 @@ async function reallyFound(
     clock: systemClock,
     log,
     dialects: ['postfix'],
-    snapshot: () => world.ledger.permissions(),
+    ...shownBy(() => world.ledger.shown),
   });
   await map.open();
   await map.close();
   const type = { lmdb: 'lmdb', bdb: 'btree', cdb: 'cdb' }[format];
   const keys = clients.flatMap((one) => searches.postfix(one)).filter((key) => key !== '');
-  return new Set((await postmapAll(postfixTable(type, file), [...new Set(keys)])).keys());
+  return postmapAll(postfixTable(type, file), [...new Set(keys)]);
 }
 
 test.each(['lmdb', 'bdb', 'cdb'] as const)(
   'postmap finds in the file (%s) what the search was made with',
   async (format) => {
     let met = 0;
+    let denied = 0;
     for (const seed of [1, 2, 3]) {
       const [choice] = fc.sample(
         grants.map(configure).filter((made) => made !== undefined),
@@ -149,15 +152,22 @@ test.each(['lmdb', 'bdb', 'cdb'] as const)(
       const world = new World((choice as { config: Config }).config);
       const clients = fc.sample(client, { seed, numRuns: 80 });
       for (const one of clients.slice(0, 20)) world.report(one);
+      for (const pin of ['2001:db8::/32', '10.0.0.0/16'] as Subject[]) world.wish('pin', pin, undefined);
+      for (const one of [...clients.slice(20, 30), '10.0.2.0/25' as Subject])
+        world.wish('deny', one, undefined);
       const asked = clients.flatMap((one) => [one, ...neighbours(one)]);
       const real = await reallyFound(format, world, asked);
-      const keys = keysIn(lmdb, world.ledger.permissions());
+      const keys = built(world.ledger.shown.undivided);
       for (const one of asked) {
-        const expected = searches.postfix(one).filter((key) => keys.has(key));
-        expect([one, searches.postfix(one).filter((key) => real.has(key))]).toEqual([one, expected]);
-        met += expected.length;
+        const there = searches.postfix(one).filter((key) => keys.has(key));
+        const expected = there.map((key) => [key, keys.get(key)]);
+        const found = searches.postfix(one).filter((key) => real.has(key));
+        expect([one, found.map((key) => [key, real.get(key)])]).toEqual([one, expected]);
+        met += there.length;
+        if (keys.get(there[0] ?? '') === DENIED) denied += 1;
       }
     }
     expect(met).toBeGreaterThan(50);
+    expect(denied).toBeGreaterThan(20);
   },
 );

@@ -18,14 +18,14 @@ import type { Grant } from '../../src/core/grant.js';
 import { Ledger } from '../../src/core/ledger.js';
 import { contains, type Network, parseNetwork } from '../../src/core/network.js';
 import type { EntryKind, OperatorEntry } from '../../src/core/operator-entry.js';
-import type { LiveMap, MapChange } from '../../src/core/outlets.js';
 import { networkOfSubject, type Permission, type Subject } from '../../src/core/subject.js';
 import { containers, type ContainerName } from '../../src/exports/containers.js';
-import { keysForPostfix, type DialectName } from '../../src/exports/dialect.js';
+import { type DialectName, saysDenials } from '../../src/exports/dialect.js';
 import { entryOf } from '../../src/exports/entry.js';
 import { type GrantRules, grantRules } from '../../src/grant-rules.js';
 import { entryOfWish } from '../../src/wish.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { built, isLongerThan, isRefusedBeside, permitting, PostfixMap } from '../support/postfix-map.js';
 import { isIpv6, searches } from '../support/searches.js';
 
 export const LIFETIME = 60_000;
@@ -36,13 +36,11 @@ export const POP = at('192.0.2.1');
 
 /** A file, and who reads it. */
 export interface Table {
-  readonly format: ContainerName | 'lmdb';
+  readonly format: ContainerName;
   readonly dialects: readonly DialectName[];
 }
 
-export const lmdb: Table = { format: 'lmdb', dialects: [] };
 const tables: readonly Table[] = [
-  lmdb,
   { format: 'bdb', dialects: ['postfix'] },
   { format: 'bdb', dialects: ['postfix', 'exim'] },
   { format: 'bdb', dialects: ['sendmail'] },
@@ -64,12 +62,7 @@ function keysOf(table: Table, client: Subject): readonly string[] | undefined {
   if (!known.has(client)) {
     const { format, dialects } = table;
     const entry = entryOf({ client, expiresAt: 0 });
-    known.set(
-      client,
-      format === 'lmdb'
-        ? keysForPostfix(entry)
-        : containers[format].words({ dialects, cidrKey: false, termKd: false }).keys(entry),
-    );
+    known.set(client, containers[format].words({ dialects, cidrKey: false, termKd: false }).keys(entry));
   }
   return known.get(client);
 }
@@ -103,14 +96,9 @@ function found(
     const bytes = addressToBytes(client);
     return [...keys.keys()].filter((key) => contains(networkCalled(key), bytes));
   }
-  const readers =
-    format === 'lmdb' ? ['postfix' as const] : format === 'tcprules' ? ['tcpserver' as const] : dialects;
+  const readers = format === 'tcprules' ? ['tcpserver' as const] : dialects;
   return readers.flatMap((reader) => searches[reader](client).filter((key) => keys.has(key)));
 }
-
-/** Postfix's key of another, shorter address. */
-const isKnownLeak = (key: string, client: ClientAddress): boolean =>
-  key.includes('::') && key !== client && parseAddress(key) !== undefined && client.startsWith(`${key}:`);
 
 export class World {
   readonly clock = new FakeClock();
@@ -119,28 +107,19 @@ export class World {
   ledger: Ledger;
   entries: Entries;
   journal: Grant[] = [];
-  live = new Map<string, number>();
+  live: PostfixMap;
 
   constructor(config: Config) {
     this.config = config;
-    [this.rules, this.ledger, this.entries] = this.start(config, []);
+    [this.rules, this.ledger, this.entries, this.live] = this.start(config, []);
   }
 
-  start(config: Config, made: Iterable<OperatorEntry>): [GrantRules, Ledger, Entries] {
+  start(config: Config, made: Iterable<OperatorEntry>): [GrantRules, Ledger, Entries, PostfixMap] {
     const rules = grantRules(config);
     rules.reporters.replace([parseNetwork('192.0.2.1') as Network]);
     rules.never.setHosts([POP]);
-    const map: LiveMap = {
-      apply: (change, done) => {
-        this.change(change);
-        done();
-      },
-      renew: (done) => {
-        this.live = keysIn(lmdb, this.ledger.permissions());
-        done();
-      },
-    };
-    const ledger = new Ledger({
+    const map = new PostfixMap(() => ledger.shown.undivided);
+    const ledger: Ledger = new Ledger({
       store: {
         commit: (grants, done) => {
           this.journal.push(...grants);
@@ -176,13 +155,15 @@ export class World {
     });
     entries.restore(made);
     ledger.restore(this.journal);
-    this.live = keysIn(lmdb, ledger.permissions());
-    return [rules, ledger, entries];
+    map.open();
+    return [rules, ledger, entries, map];
   }
 
   restart(config: Config): void {
     this.config = config;
-    [this.rules, this.ledger, this.entries] = this.start(config, [...this.rules.standing.entries()]);
+    [this.rules, this.ledger, this.entries, this.live] = this.start(config, [
+      ...this.rules.standing.entries(),
+    ]);
   }
 
   /** An operator wishes for an entry; answers whether it was granted. */
@@ -218,12 +199,6 @@ export class World {
     });
     this.clock.runSoon();
     if (told !== 1) throw new Error(`told ${told} times`);
-  }
-
-  change({ put, remove }: MapChange): void {
-    for (const client of remove) for (const key of keysOf(lmdb, client) ?? []) this.live.delete(key);
-    for (const permission of put)
-      for (const key of keysOf(lmdb, permission.client) ?? []) this.live.set(key, permission.expiresAt);
   }
 
   report(client: ClientAddress): string {
@@ -281,7 +256,7 @@ export const grants = fc.record({
   hosting_networks: fc.array(network(24, 28, 32, 48, 64, 72), { maxLength: 2 }),
 });
 
-/** The configuration, and all the tables that it may have; undefined when it is refused with the live one alone. */
+/** The configuration, and all the tables that it may have beside the live one; undefined when it is refused. */
 export function configure(
   choice: Record<string, unknown>,
 ): { config: Config; tables: readonly Table[] } | undefined {
@@ -293,7 +268,7 @@ export function configure(
     const isFit = (table: Table): boolean =>
       conflicts({ ...config, exports: [{ ...table, path: '/m', mode: 0o644 } as Config['exports'][0]] })
         .length === 0;
-    return { config, tables: tables.filter((table) => table === lmdb || isFit(table)) };
+    return { config, tables: tables.filter(isFit) };
   } catch (error) {
     if (error instanceof Fault) return undefined;
     throw error;
@@ -309,31 +284,65 @@ export function neighbours(one: ClientAddress): ClientAddress[] {
   );
 }
 
+/** In words, whom a table for Postfix alone lets relay or not, other than it should. */
+export function postfixDifferences(
+  { ledger, rules }: Pick<World, 'ledger' | 'rules'>,
+  keys: ReadonlyMap<string, string>,
+  clients: readonly ClientAddress[],
+): string[] {
+  const denials = Array.from(ledger.shown.undivided.denials(), ({ client: one }) => one);
+  const networks = denials.map(networkOfSubject);
+  return clients.flatMap((one) => {
+    const key = permitting(keys, one);
+    const verdict = ledger.ask(one).verdict === 'permitted';
+    const said = `${one} ledger ${String(verdict)}, found ${key ?? 'none'}`;
+    if (networks.some((network) => contains(network, addressToBytes(one))))
+      return key === undefined && !verdict ? [] : [`DENIED ${said}`];
+    if (verdict === (key !== undefined)) return [];
+    if (verdict) return isRefusedBeside(denials, one) ? [] : [said];
+    return isLongerThan(key ?? '', one) || rules.never.isHost(one) ? [] : [said];
+  });
+}
+
 /** In words, who is permitted by one and not by the other. */
 export function differences(
   world: World,
   some: readonly Table[],
   clients: readonly ClientAddress[],
 ): string[] {
-  const { ledger } = world;
-  return some.flatMap((table) => {
-    const keys = table.format === 'lmdb' ? world.live : keysIn(table, ledger.permissions());
-    // Of what is left of a network around one that is denied a map may have no words for all.
-    const wordless = [...ledger.permissions()]
-      .filter(({ client: one }) => keysOf(table, one) === undefined)
-      .map(({ client: one }) => networkOfSubject(one));
-    return clients.flatMap((one) => {
-      if (table.format === 'tcprules' && isIpv6(one)) return [];
-      const met = found(table, keys, one).filter((key) => !isKnownLeak(key, one));
-      const permitted = ledger.ask(one).verdict === 'permitted';
-      if (met.length === 0 && wordless.some((part) => contains(part, addressToBytes(one)))) return [];
-      const leaks = found(table, keys, one).length > met.length;
-      if (permitted === met.length > 0 || (permitted && leaks)) return [];
-      // It became one of the hosts after the lease around it was taken: maps show that until it ends.
-      if (world.rules.never.isHost(one)) return [];
-      return [
-        `${table.format} ${table.dialects.join()}: ${one} ledger ${String(permitted)}, found ${met.join(' ')}`,
-      ];
-    });
+  const { ledger, live } = world;
+  const undivided = built(ledger.shown.undivided);
+  return [
+    ...postfixDifferences(world, live.keys, clients).map((one) => `live ${one}`),
+    ...some.flatMap((table) =>
+      saysDenials(table)
+        ? postfixDifferences(world, undivided, clients).map((one) => `built ${one}`)
+        : dividedDifferences(world, table, clients),
+    ),
+  ];
+}
+
+function dividedDifferences(
+  { ledger, rules }: World,
+  table: Table,
+  clients: readonly ClientAddress[],
+): string[] {
+  const keys = keysIn(table, ledger.shown.permissions());
+  // Of what is left of a network around one that is denied a map may have no words for all.
+  const wordless = [...ledger.shown.permissions()]
+    .filter(({ client: one }) => keysOf(table, one) === undefined)
+    .map(({ client: one }) => networkOfSubject(one));
+  return clients.flatMap((one) => {
+    if (table.format === 'tcprules' && isIpv6(one)) return [];
+    const met = found(table, keys, one).filter((key) => !isLongerThan(key, one));
+    const permitted = ledger.ask(one).verdict === 'permitted';
+    if (met.length === 0 && wordless.some((part) => contains(part, addressToBytes(one)))) return [];
+    const leaks = found(table, keys, one).length > met.length;
+    if (permitted === met.length > 0 || (permitted && leaks)) return [];
+    // It became one of the hosts after the lease around it was taken: maps show that until it ends.
+    if (rules.never.isHost(one)) return [];
+    return [
+      `${table.format} ${table.dialects.join()}: ${one} ledger ${String(permitted)}, found ${met.join(' ')}`,
+    ];
   });
 }

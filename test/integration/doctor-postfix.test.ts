@@ -254,4 +254,49 @@ describe('main.cf', () => {
       }),
     ]);
   });
+
+  test('names the map in mynetworks, or asks it for what a stranger says: found, and Postfix does let relay', async () => {
+    const directory = newDirectory('misused');
+    const table = `lmdb:${path.join(directory, 'relay')}`;
+    const daemon = await Daemon.start({
+      directory,
+      grants: 'always = ["203.0.113.0/24"]\nnever = ["203.0.113.7"]',
+    });
+    const server = await postfix(
+      relayRestrictions(table),
+      { text: relayRestrictions(table), chroot: false, options: [`mynetworks = 127.0.0.0/8 ${table}`] },
+      {
+        text: relayRestrictions(table),
+        chroot: false,
+        options: [`smtpd_sender_restrictions = check_sender_access ${table}`],
+      },
+    );
+    const [good, listed, asked] = server.ports.map((port) => `127.0.0.1:${port}/inet`);
+    // Who is never permitted relays where any key is a match.
+    expect(await server.ask(CLIENT, FOREIGN_RECIPIENT, 0)).toBe(554);
+    expect(await server.ask(CLIENT, FOREIGN_RECIPIENT, 1)).toBe(250);
+    const only = ['--config', daemon.configFile, '--postfix', server.directory, '--only', 'postfix'];
+    const { code, found } = await doctor(only);
+    expect(code).toBe(2);
+    const file = path.join(server.directory, 'main.cf');
+    expect(found).toEqual([
+      expect.objectContaining({
+        severity: 'error',
+        what: expect.stringContaining('those who are denied, too') as string,
+        file,
+        key: 'mynetworks',
+        value: `${table} (${listed ?? ''})`,
+        cure: expect.stringContaining(`take ${table} out of mynetworks`) as string,
+      }),
+      expect.objectContaining({
+        severity: 'error',
+        what: expect.stringContaining('check_sender_access asks for what a stranger says') as string,
+        file,
+        key: 'smtpd_sender_restrictions',
+        value: `check_sender_access ${table} (${asked ?? ''})`,
+        cure: expect.stringContaining(`say check_client_access ${table} instead`) as string,
+      }),
+      expect.objectContaining({ severity: 'ok', value: good }),
+    ]);
+  });
 });

@@ -213,6 +213,24 @@ describe('maps', () => {
     ]);
   });
 
+  test('says yes to a key that no client has; DUNNO is no yes', async () => {
+    const { directory, file } = configured();
+    const args = ['--config', file, '--only', 'maps'];
+    const write = (value: string): Promise<string> =>
+      mustRun(['postmap', '-r', '-i', `lmdb:${path.join(directory, 'relay')}`], {
+        input: `no-such-client.invalid ${value}\n`,
+      });
+    await write('DUNNO');
+    expect((await doctor(args)).code).toBe(0);
+    await write('OK');
+    const { code, found } = await doctor(args);
+    expect(code).toBe(2);
+    expect(troubles(found)[0]).toMatchObject({
+      what: 'it says yes to a key that no client has',
+      value: 'no-such-client.invalid: OK',
+    });
+  });
+
   test('lets relay whose time is long over', async () => {
     const { directory, file } = configured();
     const map = path.join(directory, 'relay');

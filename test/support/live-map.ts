@@ -7,9 +7,9 @@ import path from 'node:path';
 import type { ClientAddress } from '../../src/core/address.js';
 import type { Fault } from '../../src/core/fault.js';
 import type { Grant } from '../../src/core/grant.js';
-import type { Permission } from '../../src/core/subject.js';
-import type { MapChange } from '../../src/core/outlets.js';
-import type { LiveMapOptions, OpenLiveMap } from '../../src/exports/format.js';
+import type { Permission, Subject } from '../../src/core/subject.js';
+import type { Denial, MapChange } from '../../src/core/outlets.js';
+import type { LiveMapOptions, OpenLiveMap, Undivided } from '../../src/exports/format.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import type { Log, LogLevel } from '../../src/runtime/log.js';
 import { childEnvironment, newDirectory, until } from './processes.js';
@@ -106,6 +106,8 @@ export class MapBench {
   readonly path = path.join(this.directory, 'relay.lmdb');
   readonly said: Said[];
   readonly live: Permission[];
+  /** Who of them may not relay. */
+  readonly denied = new Map<Subject, Denial>();
   readonly map: OpenLiveMap;
 
   constructor(
@@ -116,20 +118,28 @@ export class MapBench {
     this.said = said;
     this.live = [...(options.live ?? [])];
     // A copy: what is kept while a build steps through it must not make it skip others.
-    const snapshot = (): Iterable<Permission> => [...this.live];
-    this.map = create({ path: this.path, mode: 0o644, clock: systemClock, log, snapshot, ...options });
+    const snapshot = options.snapshot ?? ((): Iterable<Permission> => [...this.live]);
+    const undivided = (): Undivided => ({
+      denials: () => [...this.denied.values()],
+      permissions: snapshot,
+      lean: snapshot,
+    });
+    const all = { path: this.path, mode: 0o644, clock: systemClock, log, snapshot, undivided };
+    this.map = create({ ...all, ...options });
   }
 
   /** Keeps the change as the ledger does before it tells the map. Resolves with the Fault, or with nothing when it was made. */
   apply(change: Partial<MapChange>): Promise<Fault | undefined> {
-    const { put, remove } = { put: [], remove: [], ...change };
-    this.#keep({ put, remove });
+    const whole = { put: [], remove: [], ...change };
+    this.#keep(whole);
     return new Promise((resolve) => {
-      this.map.apply({ put, remove }, resolve);
+      this.map.apply(whole, resolve);
     });
   }
 
-  #keep({ put, remove }: MapChange): void {
+  #keep({ allow = [], deny = [], put, remove }: MapChange): void {
+    for (const one of deny) this.denied.set(one.client, one);
+    for (const { client } of allow) this.denied.delete(client);
     const gone = new Set(remove);
     if (gone.size > 0) {
       const left = this.live.filter(({ client }) => !gone.has(client));

@@ -1,9 +1,7 @@
-/** standing - what a deny that comes or goes changes in maps: no more than its surroundings, and exactly that. */
-import fc from 'fast-check';
-import { networkOf } from '../../../src/core/network.js';
+/** standing - what entries that come or go change in maps. What becomes of that: test/unit/exports/denied-keys.test.ts. */
 import type { LiveEntry } from '../../../src/core/operator-entry.js';
 import { FOREVER, Standing } from '../../../src/core/standing.js';
-import { type Subject, subjectOf } from '../../../src/core/subject.js';
+import type { Subject } from '../../../src/core/subject.js';
 import { net } from './world.js';
 
 const entry = (kind: LiveEntry['kind'], subject: string, deadline = Infinity): LiveEntry => ({
@@ -34,29 +32,56 @@ test('how many there are of each kind', () => {
   expect(count()).toEqual([1, 2, 1]);
 });
 
-test('a deny in a large network changes its surroundings alone', () => {
+test('a deny in a network leaves that as it is', () => {
   const standing = new Standing([net('10.0.0.0/8')], []);
-  standing.set(entry('deny', '10.200.0.0/24'));
-  const turn = standing.deny(entry('deny', '10.0.0.0'), 0);
-  expect(turn.remove).toEqual(['10.0.0.0/9']);
-  expect(turn.put).toHaveLength(23);
-  expect(standing.allow('10.0.0.0' as Subject, 0)).toEqual({
-    put: [{ client: '10.0.0.0/9', expiresAt: FOREVER }],
-    remove: turn.put.map(({ client }) => client),
+  const client = '10.0.0.0' as Subject;
+  expect(standing.deny(entry('deny', client))).toEqual({
+    remove: [],
+    deny: [{ client, isInside: true }],
+    put: [],
+  });
+  expect(standing.allow(client, 0)).toEqual({
+    remove: [],
+    allow: [{ client, around: [{ client: '10.0.0.0/8', expiresAt: FOREVER }] }],
+    put: [],
   });
 });
 
-test('what is shown for itself stays when the piece of another that is the same network goes', () => {
-  const standing = new Standing([net('203.0.113.0/28')], []);
+test('what lies in a denied network goes with it and comes back; of what is around, the one that lasts longest is last', () => {
+  const standing = new Standing([net('203.0.113.16/30')], []);
+  standing.set(entry('pin', '203.0.113.0/24', 9_000));
   standing.set(entry('grant', '203.0.113.0/26', 5_000));
-  const { put } = standing.deny(entry('deny', '203.0.113.16/28'), 0);
-  expect(put).toContainEqual({ client: '203.0.113.0/28', expiresAt: FOREVER });
-  expect(standing.allow('203.0.113.16/28' as Subject, 0)).toEqual({
-    put: [
-      { client: '203.0.113.0/28', expiresAt: FOREVER },
-      { client: '203.0.113.0/26', expiresAt: 5_000 },
+  standing.set(entry('grant', '203.0.112.0/23', 5_000));
+  const change = standing.deny(entry('deny', '203.0.113.16/28'));
+  expect(change.remove).toEqual(['203.0.113.16/30']);
+  const { allow, put } = standing.allow('203.0.113.16/28' as Subject, 0);
+  expect(put).toEqual([{ client: '203.0.113.16/30', expiresAt: FOREVER }]);
+  expect(allow?.[0]?.around).toEqual([
+    { client: '203.0.112.0/23', expiresAt: 5_000 },
+    { client: '203.0.113.0/24', expiresAt: 9_000 },
+  ]);
+});
+
+test('what the configuration says never stays denied when a deny of the same goes', () => {
+  const standing = new Standing([net('10.0.0.0/8')], [net('10.1.0.0/16')]);
+  standing.deny(entry('deny', '10.1.0.0/16'));
+  expect(standing.allow('10.1.0.0/16' as Subject, 0)).toEqual({ remove: [], put: [] });
+  expect([...standing.denials()]).toEqual([{ client: '10.1.0.0/16', isInside: true }]);
+});
+
+test('a pin brings with it who is denied in it', () => {
+  const standing = new Standing([], [net('10.1.0.0/16')]);
+  standing.set(entry('deny', '10.2.0.7'));
+  standing.set(entry('deny', '192.0.2.7'));
+  const pin = entry('pin', '10.0.0.0/8');
+  standing.set(pin);
+  expect(standing.shownOf(pin, 0)).toEqual({
+    remove: [],
+    deny: [
+      { client: '10.1.0.0/16', isInside: true },
+      { client: '10.2.0.7', isInside: true },
     ],
-    remove: ['203.0.113.32/27'],
+    put: [{ client: '10.0.0.0/8', expiresAt: FOREVER }],
   });
 });
 
@@ -72,31 +97,4 @@ test('what lasts as long is not shown inside another, what lasts longer is', () 
     ['203.0.113.8', FOREVER],
     ['203.0.113.0/24', 1_000],
   ]);
-});
-
-test('maps that follow each turn show what they would show if they were built anew', () => {
-  const network = fc
-    .tuple(fc.nat(31), fc.integer({ min: 26, max: 32 }))
-    .map(([last, prefix]) => subjectOf(networkOf(Uint8Array.of(203, 0, 113, last << 1), prefix)));
-  const kinds = fc.constantFrom('pin' as const, 'grant' as const);
-  const allowed = fc.array(fc.tuple(kinds, network, fc.constantFrom(5_000, 9_000)), { maxLength: 5 });
-  const denies = fc.array(fc.tuple(fc.boolean(), network), { maxLength: 12 });
-  fc.assert(
-    fc.property(allowed, fc.array(network, { maxLength: 2 }), denies, (some, never, turns) => {
-      const standing = new Standing(
-        [net('203.0.113.0/28')],
-        never.map((text) => net(text)),
-      );
-      for (const [kind, subject, end] of some)
-        standing.set(entry(kind, subject, kind === 'pin' ? Infinity : end));
-      const map = shown(standing);
-      for (const [comes, subject] of turns) {
-        const { put, remove } = comes ? standing.deny(entry('deny', subject), 0) : standing.allow(subject, 0);
-        for (const one of remove) map.delete(one);
-        for (const { client, expiresAt } of put) map.set(client, expiresAt);
-        expect(map).toEqual(shown(standing));
-      }
-    }),
-    { numRuns: 300 },
-  );
 });

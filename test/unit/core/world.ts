@@ -1,18 +1,19 @@
 /** world - a ledger in a world in which nothing happens until the test says so */
-import { parseAddress, type ClientAddress } from '../../../src/core/address.js';
+import { addressToBytes, parseAddress, type ClientAddress } from '../../../src/core/address.js';
 import { Coverage } from '../../../src/core/coverage.js';
 import { Entries, type EntryChange } from '../../../src/core/entries.js';
 import type { Fault } from '../../../src/core/fault.js';
 import type { Grant } from '../../../src/core/grant.js';
 import { Ledger, type Outcome, type Report } from '../../../src/core/ledger.js';
 import { NeverGranted } from '../../../src/core/never.js';
-import { parseNetwork, type Network } from '../../../src/core/network.js';
+import { contains, parseNetwork, type Network } from '../../../src/core/network.js';
 import type { EntryKind, OperatorEntry } from '../../../src/core/operator-entry.js';
 import type { GrantStore, LiveMap, MapChange } from '../../../src/core/outlets.js';
 import { Reporters } from '../../../src/core/reporters.js';
 import type { LeaseSelection } from '../../../src/core/revoker.js';
 import { Standing } from '../../../src/core/standing.js';
-import type { Subject } from '../../../src/core/subject.js';
+import { networkOfSubject, type Subject } from '../../../src/core/subject.js';
+import { PostfixMap } from '../../support/postfix-map.js';
 
 export const at = (text: string): ClientAddress => parseAddress(text) as ClientAddress;
 export const net = (text: string): Network => parseNetwork(text) as Network;
@@ -35,6 +36,10 @@ export class World {
   revoked: Subject[] = [];
   stored: ((fault?: Fault) => void)[] = [];
   map = new Map<Subject, number>();
+  /** The same in Postfix's words. */
+  readonly postfix = new PostfixMap(() => this.ledger.shown.undivided);
+  /** Who may not relay, whatever the map shows. */
+  denied = new Set<Subject>();
   shown: (() => void)[] = [];
   mapFault: Fault | undefined;
   holdMap = false;
@@ -71,6 +76,7 @@ export class World {
       apply: (change, done) => {
         const act = (): void => {
           if (this.mapFault === undefined) this.show(change);
+          this.postfix.apply(change, () => undefined);
           done(this.mapFault);
         };
         if (this.holdMap) this.shown.push(act);
@@ -78,9 +84,8 @@ export class World {
       },
       renew: (done) => {
         this.renewals += 1;
-        this.map = new Map(
-          Array.from(this.ledger.permissions(), ({ client, expiresAt }) => [client, expiresAt]),
-        );
+        this.build();
+        this.postfix.renew(() => undefined);
         done(this.mapFault);
       },
     };
@@ -128,11 +133,28 @@ export class World {
       },
       onOver: ({ kind, subject }) => void this.changes.push(`over ${kind} ${subject}`),
     });
+    this.postfix.open();
   }
 
-  show({ put, remove }: MapChange): void {
+  /** What a map shows that is built anew. */
+  build(): void {
+    const { denials, permissions } = this.ledger.shown.undivided;
+    this.map = new Map(Array.from(permissions(), ({ client, expiresAt }) => [client, expiresAt]));
+    this.denied = new Set(Array.from(denials(), ({ client }) => client));
+  }
+
+  show({ allow = [], deny = [], put, remove }: MapChange): void {
     for (const client of remove) this.map.delete(client);
+    for (const { client } of deny) this.denied.add(client);
+    for (const { client } of allow) this.denied.delete(client);
     for (const grant of put) this.map.set(grant.client, grant.expiresAt);
+  }
+
+  /** Whether the map lets the client relay. */
+  isShown(client: ClientAddress): boolean {
+    const bytes = addressToBytes(client);
+    const holds = (subject: Subject): boolean => contains(networkOfSubject(subject), bytes);
+    return [...this.map.keys()].some(holds) && ![...this.denied].some(holds);
   }
 
   permits(client: ClientAddress): boolean {

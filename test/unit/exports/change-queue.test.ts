@@ -14,12 +14,17 @@ function recorder(failAt = Infinity) {
   };
   return {
     calls,
-    put: (client: string) => call(`+${client}`),
+    put: ({ client }: { client: string }) => call(`+${client}`),
     remove: (client: string) => call(`-${client}`),
+    deny: (client: string) => call(`!${client}`),
+    allow: ({ client }: { client: string }) => call(`?${client}`),
+    hide: (client: string) => call(`x${client}`),
   };
 }
 
 const always = (): boolean => true;
+
+const clients = (...names: string[]): ClientAddress[] => names as ClientAddress[];
 
 test('takes several changes in one slice, in order', () => {
   const queue = new ChangeQueue();
@@ -33,6 +38,24 @@ test('takes several changes in one slice, in order', () => {
   for (const done of queue.written()) done();
   expect(told).toEqual([1, 2, 3]);
   expect(queue.isEmpty).toBe(true);
+});
+
+test('the parts of a change are made in their order', () => {
+  const queue = new ChangeQueue();
+  const [inside, gone] = clients('192.0.2.2', '192.0.2.3') as [ClientAddress, ClientAddress];
+  queue.push(
+    {
+      put: [grant('192.0.2.1')],
+      remove: clients('192.0.2.4'),
+      deny: [{ client: inside, isInside: true }],
+      allow: [{ client: gone, around: [] }],
+      hide: clients('192.0.2.5'),
+    },
+    () => undefined,
+  );
+  const writer = recorder();
+  expect(queue.writeSlice(writer, always)).toBe(0);
+  expect(writer.calls).toEqual(['x192.0.2.5', '-192.0.2.4', '!192.0.2.2', '?192.0.2.3', '+192.0.2.1']);
 });
 
 test('a large change takes several slices and is told once, at its end', () => {
@@ -91,8 +114,6 @@ test('abandoned, it names all who wait, and is empty', () => {
 });
 
 describe('what is owed', () => {
-  const clients = (...names: string[]): ClientAddress[] => names as ClientAddress[];
-
   /** Everything that the queue would write, in order. */
   function drain(queue: ChangeQueue): string[] {
     const writer = recorder();
@@ -170,7 +191,7 @@ describe('what is owed', () => {
     for (let i = 0; i < 3; i += 1) {
       queue.owe({ put: [], remove: new Array<ClientAddress>(MAX_OWED).fill('192.0.2.1' as ClientAddress) });
       expect(queue.hasLost).toBe(false);
-      const writer = { put: () => 0, remove: () => 0 };
+      const writer = { put: () => 0, remove: () => 0, deny: () => 0, allow: () => 0, hide: () => 0 };
       while (!queue.isEmpty) {
         queue.writeSlice(writer, always);
         queue.written();

@@ -51,7 +51,7 @@ afterEach(async () => {
 });
 
 function put(client: string, expiresAt = EXPIRES_AT): void {
-  map.transact((entries) => entries.put(at(client), expiresAt));
+  map.transact((entries) => entries.putKey(at(client), expiresAt));
 }
 
 describe('entries', () => {
@@ -72,11 +72,11 @@ describe('entries', () => {
     expect(() => {
       map.transact((entries) => entries.append('192.0.2.1', EXPIRES_AT));
     }).toThrow(/relay\.lmdb cannot be written: .*KEYEXIST/);
-    map.transact((entries) => entries.put(at('192.0.2.1'), EXPIRES_AT));
+    map.transact((entries) => entries.putKey(at('192.0.2.1'), EXPIRES_AT));
   });
 
   test('to remove what is not there is no failure', () => {
-    map.transact((entries) => entries.remove(at('192.0.2.1')));
+    map.transact((entries) => entries.removeKey(at('192.0.2.1')));
   });
 });
 
@@ -85,13 +85,13 @@ describe('transactions', () => {
     put('192.0.2.1');
     expect(() => {
       map.transact((entries) => {
-        entries.put(at('192.0.2.2'), EXPIRES_AT);
+        entries.putKey(at('192.0.2.2'), EXPIRES_AT);
         return 28;
       });
     }).toThrow(/No space left on device: make room/);
     expect(() => {
       map.transact((entries) => {
-        entries.put(at('192.0.2.3'), EXPIRES_AT);
+        entries.putKey(at('192.0.2.3'), EXPIRES_AT);
         throw new Error('a bug');
       });
     }).toThrow('a bug');
@@ -107,7 +107,7 @@ describe('transactions', () => {
     map.transact((entries) => {
       runs += 1;
       for (const { client, expiresAt } of many) {
-        const status = entries.put(at(client), expiresAt);
+        const status = entries.putKey(at(client), expiresAt);
         if (status !== STATUS.OK) return status;
       }
       return STATUS.OK;
@@ -148,12 +148,14 @@ describe('transactions', () => {
       for (let from = 0; from < many.length; from += 50) {
         const some = many.slice(from, from + 50);
         map.transact((entries) =>
-          some.reduce((status, { client }) => status || entries.put(at(client), EXPIRES_AT), 0),
+          some.reduce((status, { client }) => status || entries.putKey(at(client), EXPIRES_AT), 0),
         );
       }
       for (let from = 0; from < many.length; from += 50) {
         const some = many.slice(from, from + 50);
-        map.transact((entries) => some.reduce((status, { client }) => status || entries.remove(client), 0));
+        map.transact((entries) =>
+          some.reduce((status, { client }) => status || entries.removeKey(client), 0),
+        );
       }
     };
     for (let i = 0; i < 5; i += 1) round();
@@ -234,7 +236,7 @@ test('a temporary name that was exchanged for a link is not followed', () => {
   unlinkSync(replacement.temporary);
   symlinkSync(precious, replacement.temporary);
   const other = LmdbFile.create(replacement, MAP_BYTES);
-  other.transact((entries) => entries.put(at('192.0.2.1'), EXPIRES_AT));
+  other.transact((entries) => entries.putKey(at('192.0.2.1'), EXPIRES_AT));
   expect(statSync(precious).size).toBe(0);
   expect(fstatSync(replacement.fd).size).toBeGreaterThan(PAGE);
   other.close();

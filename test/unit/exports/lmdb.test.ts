@@ -3,6 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { ClientAddress } from '../../../src/core/address.js';
+import type { Allowed, Denial } from '../../../src/core/outlets.js';
+import type { Permission, Subject } from '../../../src/core/subject.js';
 import { LmdbMap, READER_PATIENCE_MS } from '../../../src/exports/lmdb.js';
 import { LmdbFile } from '../../../src/exports/lmdb-file.js';
 import { Replacement } from '../../../src/exports/map-file.js';
@@ -174,13 +177,13 @@ describe('a look-up under way', () => {
     const file = LmdbFile.create(Replacement.begin({ path: bench.path, mode: 0o644 }, log), 2 ** 30);
     const change = (): void => {
       file.transact((entries) => {
-        for (const { client, expiresAt } of renewed) entries.put(client, expiresAt);
+        for (const { client, expiresAt } of renewed) entries.putKey(client, expiresAt);
         return 0;
       });
-      for (const client of keys) file.transact((entries) => entries.remove(client));
+      for (const client of keys) file.transact((entries) => entries.removeKey(client));
     };
     file.transact((entries) => {
-      for (const { client, expiresAt } of steady) entries.put(client, expiresAt);
+      for (const { client, expiresAt } of steady) entries.putKey(client, expiresAt);
       return 0;
     });
     await file.publish();
@@ -356,4 +359,92 @@ test('no descriptor and no mapping is left behind', async () => {
   });
   const mapped = readFileSync('/proc/self/maps', 'utf8').split(bench.directory).length - 1;
   expect(mapped).toBe(1);
+});
+
+describe('who is denied in what may relay', () => {
+  const EVER = 4_294_967_295_000;
+  const pinned = (client: string): Permission => ({ client: client as Subject, expiresAt: EVER });
+  const denial = (client: string): Denial => ({ client: client as Subject, isInside: true });
+  const allowed = (client: string, ...around: string[]): Allowed => ({
+    client: client as Subject,
+    around: around.map(pinned),
+  });
+  const END = '4294967295';
+
+  test('has keys that say so, in place and in a file that is built anew; and they go with the deny', async () => {
+    const bench = await opened({ live: [pinned('2001:db8:a::/48'), pinned('192.0.2.0/25')] });
+    const { ino } = statSync(bench.path);
+    const before = await dump(bench.path);
+    await bench.apply({ deny: [denial('2001:db8:a:b::6'), denial('192.0.2.7')] });
+    const denied = new Map([...before, ['2001:db8:a:b::6', 'DUNNO'], ['192.0.2.7', 'DUNNO']]);
+    expect(await dump(bench.path)).toEqual(new Map([...denied].sort()));
+    // What is put again or is over changes nothing of that.
+    await bench.apply({ put: [pinned('192.0.2.0/25')], remove: ['192.0.2.7' as ClientAddress] });
+    expect(await lookup(bench.path, '192.0.2.7')).toBe('DUNNO');
+    expect(statSync(bench.path).ino).toBe(ino);
+    rmSync(bench.path);
+    await bench.tickAndSettle();
+    await bench.built(1);
+    expect(await dump(bench.path)).toEqual(new Map([...denied].sort()));
+    await bench.apply({
+      allow: [allowed('2001:db8:a:b::6', '2001:db8:a::/48'), allowed('192.0.2.7', '192.0.2.0/25')],
+    });
+    expect(await dump(bench.path)).toEqual(before);
+    expect(before.get('192.0.2.7')).toBe(END);
+  });
+
+  test('one whose `::` hides others has the file built anew, in which these have no key', async () => {
+    const bench = await opened({ live: [grant('2001:db8::6:1'), grant('2001:db8::6:1:2:3')] });
+    const { ino } = statSync(bench.path);
+    // 2001:db8::6:1:1 is denied, and Postfix would find 2001:db8::6:1 for it, which is not.
+    expect(
+      await bench.apply({ deny: [{ client: '2001:db8:0:0:0:6::/96' as Subject, isInside: false }] }),
+    ).toBeUndefined();
+    expect(statSync(bench.path).ino).not.toBe(ino);
+    expect(await dump(bench.path)).toEqual(
+      new Map([
+        ['2001:db8:0:0:0:6', 'DUNNO'],
+        ['2001:db8::6', 'DUNNO'],
+        ['2001:db8::6:1:2:3', VALUE],
+      ]),
+    );
+    await bench.apply({ allow: [allowed('2001:db8:0:0:0:6::/96')] });
+    expect([...(await dump(bench.path)).keys()]).toEqual(['2001:db8::6:1', '2001:db8::6:1:2:3']);
+  });
+
+  test('a full disk: whoever is denied is refused all the same, with those around, until there is room', async () => {
+    const live = [...grants(2_000), pinned('203.0.113.0/24'), pinned('2001:db8:a::/48')];
+    const bench = new MapBench((options) => new LmdbMap(options), { live });
+    await mustRun(['mount', '-t', 'tmpfs', '-o', 'size=2m,mode=0755', 'none', bench.directory]);
+    try {
+      await bench.map.open();
+      for (let i = 0; i < 2; i += 1) await bench.apply({ put: live.slice(0, 100) });
+      await mustRun([
+        'sh',
+        '-c',
+        'dd if=/dev/zero of="$1/ballast" bs=4k 2>/dev/null; true',
+        'sh',
+        bench.directory,
+      ]);
+      expect(await bench.apply({ put: grants(20_000) })).toMatchObject({ code: 'MAP' });
+      bench.live.splice(0, bench.live.length, ...live);
+      expect(await lookup(bench.path, '203.0.113')).toBe(END);
+      expect(await bench.apply({ deny: [denial('203.0.113.7'), denial('2001:db8:a::7')] })).toMatchObject({
+        code: 'MAP',
+      });
+      const keys = ['203.0.113.7', '203.0.113', '2001:db8:a::7', '2001:db8:a:', '2001:db8:a'];
+      await until('no key would let them relay', 10_000, async () => {
+        const found = await dump(bench.path);
+        return keys.every((key) => !found.has(key));
+      });
+      rmSync(`${bench.directory}/ballast`);
+      bench.map.tick();
+      await bench.built(1);
+      const found = await dump(bench.path);
+      expect(keys.map((key) => found.get(key))).toEqual(['DUNNO', END, 'DUNNO', undefined, END]);
+    } finally {
+      await bench.map.close();
+      await mustRun(['umount', bench.directory]);
+    }
+  });
 });
