@@ -66,7 +66,7 @@ Called as ${OLD_NAME}, or with a DBFILE, it is a drop-in for the original daemon
 btree), listens on all addresses, takes over the live grants of the DBFILE that it finds, and stays in the
 foreground. See docs/migration.md.
 
-Signals: SIGTERM, SIGINT stop it; SIGHUP reads reporters and log level anew.
+Signals: SIGTERM, SIGINT stop it; SIGHUP reads reporters, names, log level and TLS files anew.
 Exit status: 0 stopped as told, 1 failure, 2 configuration or command line.`;
 
 /** Reads the words of the command line, the interpreter and the program's path first. */

@@ -2,7 +2,7 @@
  * config-schema - the configuration's keys, what each allows, and what it is when not given
  *
  * One table of keys serves three ends: the messages that say what is allowed, the test that holds the
- * README to every key, and the reader of this file.
+ * configuration's page to every key, and the reader of this file.
  */
 import { normalize } from 'node:path';
 import { z } from 'zod';

@@ -4,7 +4,7 @@
  *
  * SYNOPSIS  see arguments.ts
  *
- * Signals: SIGTERM and SIGINT stop it within two seconds; SIGHUP reads reporters and log level anew.
+ * Signals: SIGTERM and SIGINT stop it within two seconds; SIGHUP reads reporters, names, log level and TLS files anew.
  * Exit status: 0 stopped as told; 1 could not start or go on; 2 the configuration or command line is wrong.
  *
  * As rpc.dracd it takes over the live grants of the database that it finds at its start (import-grants), unless

@@ -161,7 +161,7 @@ export interface Forgotten {
   readonly records: number;
 }
 
-/** Numbers and names for people and machines (the door adds `watchers`): flat, each name documented in the README. */
+/** Numbers and names for people and machines (the door adds `watchers`): flat, each name documented in docs/operations.md. */
 export type Stats = Readonly<Record<string, number | string | boolean>>;
 
 /** Reports since the start that had one outcome. */

@@ -35,6 +35,8 @@ export interface PortOptions {
 interface Guest {
   readonly identify: Identify;
   readonly speaker: Speaker;
+  /** Nothing let it in at the last look. */
+  isDue: boolean;
 }
 
 export class Port {
@@ -83,13 +85,15 @@ export class Port {
     });
   }
 
-  /** Ends connections that nothing lets in any more. To be called now and then. */
+  /** Ends connections that nothing lets in any more, at the second look: a call is told why first. To be called now and then. */
   look(): void {
     for (const guest of this.#guests) {
       try {
         guest.identify(new Metadata());
+        guest.isDue = false;
       } catch (thrown) {
-        this.#dismiss(guest, reasonOf(thrown));
+        if (guest.isDue) this.#dismiss(guest, reasonOf(thrown));
+        else guest.isDue = true;
       }
     }
   }
@@ -103,7 +107,7 @@ export class Port {
       this.#turnAway(socket, remoteAddress);
       return;
     }
-    const guest = { identify, speaker: speak(socket, identify) };
+    const guest = { identify, speaker: speak(socket, identify), isDue: false };
     this.#guests.add(guest);
     socket.once('close', () => this.#guests.delete(guest));
   };
