@@ -4,7 +4,7 @@
  * kill() leaves all as it is and goes on with the files as they are at that moment. What its watcher has been told is
  * followed: `faults` has what a watcher could not have been told of a subject in this order, and each gap and repeat.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Change } from '../../src/admin/operations.js';
@@ -172,7 +172,7 @@ export class KeptWorld {
         changes.entry(kind, entry);
       },
     });
-    const book = new EntryBook({ file: new EntriesFile(directory), standing, entries, diary: kept });
+    const book = new EntryBook({ file: new EntriesFile(directory, files), standing, entries, diary: kept });
     kept.attach({ changes, journal, ledger, entries });
     const stored = loadEntries(directory);
     entries.restore(stored);
@@ -268,19 +268,21 @@ export class KeptWorld {
     this.#runs += 1;
     const copy = path.join(this.#root, `run-${this.#runs}`);
     mkdirSync(copy, { mode: 0o750 });
-    for (const name of readdirSync(this.directory))
-      if (existsSync(path.join(this.directory, name))) this.#copy(name, copy);
+    // All files of one moment: nothing is under way while they are copied.
+    const { trick } = this.files;
+    this.files.trick = () => 'hold';
+    await this.files.settled();
+    for (const name of readdirSync(this.directory)) this.#copy(name, copy);
+    this.files.release();
     await before.kept.close();
     await before.book.idle();
     await before.journal.close();
+    this.files.trick = trick;
     this.directory = copy;
   }
 
   #copy(name: string, to: string): void {
-    // Not copyFileSync for what is cut meanwhile: it would never end.
-    const from = path.join(this.directory, name);
-    if (name === 'lock') copyFileSync(from, path.join(to, name));
-    else writeFileSync(path.join(to, name), readFileSync(from));
+    copyFileSync(path.join(this.directory, name), path.join(to, name));
   }
 
   /** What is in force and what the watcher knows, where they differ. */
