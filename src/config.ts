@@ -82,7 +82,7 @@ export function parseConfig(text: string, file: string, defaults: string | Defau
     root = supply?.(root) ?? root;
   } catch (error) {
     const where = error instanceof TomlError ? `:${error.line}:${error.column}` : '';
-    throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error)}`, error);
+    throw new Fault('CONFIG', `${file}${where}: not TOML: ${reasonOf(error).split('\n', 1)[0] ?? ''}`, error);
   }
   const result = configSchema(directories).safeParse(root);
   const mistakes = result.success

@@ -16,7 +16,7 @@ import { type Shell, SHELLS } from './ctl/shells.js';
 import type { Job, ListOptions, Status, Which, WishOptions } from './ctl/commands.js';
 import { doctorCommand } from './ctl/doctor-command.js';
 import { CtlError, EXIT, EXIT_TEXT, failureOf, failureText } from './ctl/exit.js';
-import { longCommands } from './ctl/long-commands.js';
+import { longCommands, yes } from './ctl/long-commands.js';
 import { serverOf, type ServerWords } from './ctl/server.js';
 import type { SureOptions } from './ctl/sure.js';
 import { duration, time, upTo } from './ctl/values.js';
@@ -72,9 +72,6 @@ async function withServer(
 type Commands = typeof import('./ctl/commands.js');
 
 const reason = (): Option => new Option('-r, --reason <TEXT>', 'why, for the audit').makeOptionMandatory();
-
-const yes = (): Option =>
-  new Option('-y, --yes', 'do not ask whether a deny or revocation of so many is meant');
 
 interface RevokeWords extends SureOptions {
   readonly reporter?: string;

@@ -98,6 +98,10 @@ const program = new Command('dracauth')
   )
   .exitOverride();
 
+// Who reads the answers may go away, and their disk be full: every address is reported all the same.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
 try {
   program.parse();
   process.exitCode = await run(program.args, program.opts<Options>());

@@ -226,6 +226,19 @@ async function importOnly(wish: Wish, file: string): Promise<void> {
   });
 }
 
+/** Writes to standard output. Rejects when it cannot; whoever reads no more has had his answer. */
+async function say(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') resolve();
+      else reject(new Error(`standard output cannot be written: ${error.message}`));
+    });
+    process.stdout.write(text, () => {
+      resolve();
+    });
+  });
+}
+
 async function run(): Promise<void> {
   const options = parseArguments(process.argv);
   const { database } = options;
@@ -237,7 +250,7 @@ async function run(): Promise<void> {
   } else if (options.expireMap) await expire(wish);
   else if (options.import !== undefined) await importOnly(wish, options.import);
   else if (options.who !== undefined)
-    process.stdout.write(await askAudit(loadConfig(wish), options.who, options.at ?? systemClock.wall()));
+    await say(await askAudit(loadConfig(wish), options.who, options.at ?? systemClock.wall()));
   else await serve(wish);
 }
 

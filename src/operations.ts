@@ -96,11 +96,7 @@ export class LedgerOperations implements Operations {
 
   /** Ends operators' grants of which all is denied: they must not come back when the deny goes. */
   async #endGrants({ subject }: OperatorEntry, by: By): Promise<Fault | undefined> {
-    const denied = networkOfSubject(subject);
-    const grants = this.#grantsIn({ within: subject }).filter((one) =>
-      isWithin(networkOfSubject(one.subject), denied),
-    );
-    const booked = await this.#remove(grants, by);
+    const booked = await this.#remove(this.#grantsIn({ within: subject }), by);
     return booked.find(({ fault }) => fault !== undefined)?.fault;
   }
 
@@ -171,12 +167,12 @@ export class LedgerOperations implements Operations {
     return count;
   }
 
-  /** Operators' grants that a revocation is about. */
+  /** Operators' grants that a revocation is about: not those of networks around it, whose other clients nobody has named. */
   #grantsIn(selection: { readonly within: Subject } | { readonly all: true }): OperatorEntry[] {
     const grants = [...this.#options.standing.entries()].filter(({ kind }) => kind === 'grant');
     if ('all' in selection) return grants;
     const network = networkOfSubject(selection.within);
-    return grants.filter(({ subject }) => overlaps(networkOfSubject(subject), network));
+    return grants.filter(({ subject }) => isWithin(networkOfSubject(subject), network));
   }
 
   explain(client: ClientAddress): Explanation {

@@ -6,7 +6,7 @@
  * is a bug here: INTERNAL, without a word of what it was (the log has it).
  *
  * Limits: a description is cut at MAX_DESCRIPTION characters and a message at MAX_MESSAGE, so that the trailers
- * stay within the 8 KiB that clients take.
+ * stay within the 8 KiB that clients take. Several lines are several mistakes.
  */
 import { Metadata, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import { Fault } from '../core/fault.js';
@@ -109,7 +109,7 @@ function answerOf(thrown: unknown): Answer {
 /** What grpc-js sends for whatever was thrown. */
 export function errorResponse(thrown: unknown): ServerErrorResponse & { readonly metadata: Metadata } {
   const { code, message, details } = answerOf(thrown);
-  const text = cut(legible(message), MAX_MESSAGE);
+  const text = cut(message.split('\n').map(legible).join('\n'), MAX_MESSAGE);
   const metadata = new Metadata();
   if (details.length > 0) {
     const any = details.map(({ type, value }) => ({ type_url: `${TYPE_PREFIX}${type}`, value }));

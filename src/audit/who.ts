@@ -108,11 +108,13 @@ function decide(evidence: Evidence, question: Question): Answer {
   const leases = [...evidence.leases].sort((a, b) => endOf(b.record) - endOf(a.record));
   const gaps = evidence.gaps.filter((gap) => beginOf(gap) <= at && gap.at >= at - MAX_LIFETIME_MS);
   const deciding = [...allowing.sort((a, b) => endOf(b) - endOf(a)), ...leases.map(({ record }) => record)];
-  const isPermitted = against.length === 0 && deciding.length > 0;
-  const isCovered = evidence.first !== undefined && Date.parse(evidence.first) <= at && at <= now;
-  const isSure = against.length > 0 || (isCovered && gaps.length === 0);
+  const isPast = at <= now;
+  const isDenied = isPast && against.length > 0;
+  const isPermitted = isPast && against.length === 0 && deciding.length > 0;
+  const isCovered = isPast && evidence.first !== undefined && Date.parse(evidence.first) <= at;
+  const isSure = isDenied || (isCovered && gaps.length === 0);
   const verdict = isPermitted ? 'permitted' : isSure ? 'not' : 'unknown';
-  const records = isPermitted ? deciding : against.length > 0 ? against : lastOf(evidence);
+  const records = isPermitted ? deciding : isDenied ? against : lastOf(evidence);
   const isVague = records.length > 0 && records.every((record) => evidence.isVague(record));
   const onlyTo = isVague ? records[0]?.subject : undefined;
   const lease: Lease | undefined = isPermitted && allowing.length === 0 ? leases[0] : undefined;

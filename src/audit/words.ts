@@ -67,16 +67,25 @@ const OUTCOME: Readonly<Record<string, string>> = {
   failed: 'while grants could not be stored',
 };
 
-function lastWords({ acts, records }: Facts): string {
+function lastWords({ acts, now, records }: Facts): string {
   return records
     .map((record) => {
       const { at, kind, outcome = '', reporter = '', until: end } = record;
       if (kind === 'refusal')
         return ` A report by ${reporter}, ${OUTCOME[outcome] ?? outcome}, was refused on ${time(at)}.`;
       if (kind === 'revoke') return ` Its last lease was revoked on ${time(at)}${byOperator(record, acts)}.`;
-      return ` Its last lease, on the word of ${reporter}, ended on ${time(kind === 'expiry' ? at : (end ?? at))}.`;
+      const over = kind === 'expiry' ? at : (end ?? at);
+      return ` Its last lease, on the word of ${reporter}, ${over > now ? 'ends' : 'ended'} on ${time(over)}.`;
     })
     .join('');
+}
+
+/** What was forgotten before that time is in no record: a deny of the address, for one. */
+function forgottenWords({ acts, at }: Facts): string {
+  const act = acts.find((one) => one.what === 'forget' && one.at > at);
+  return act === undefined
+    ? ''
+    : ` An address was forgotten on ${time(act.at)}: if it was this one, it may have been denied before.`;
 }
 
 export function words(facts: Facts): string {
@@ -86,8 +95,9 @@ export function words(facts: Facts): string {
   const [first] = records;
   if (verdict === 'permitted') {
     const why = lease === undefined ? (first === undefined ? '' : byWhom(first)) : byLease(lease, facts.acts);
-    const used = uses === 0 ? '' : ` Look-ups let it through ${uses} times.`;
-    return `${whom} could relay on ${time(at)}: ${why}.${used}${down}`;
+    const through = first?.subject === address ? 'it' : `clients of ${first?.subject ?? ''}`;
+    const used = uses === 0 ? '' : ` Look-ups let ${through} through ${uses} times.`;
+    return `${whom} could relay on ${time(at)}: ${why}.${used}${forgottenWords(facts)}${down}`;
   }
   if (verdict === 'unknown') {
     const why =

@@ -129,9 +129,22 @@ export async function remove(
 
 export type Which = { readonly within: string } | { readonly reporter: string } | { readonly all: true };
 
+/** Says so when pins, or grants of networks around it, let it relay on. */
+async function warnOfOthers(client: AdminClient, subject: string): Promise<void> {
+  const found: Row__Output[] = [];
+  for await (const { rows } of client.list({ covering: subject })) found.push(...rows);
+  if (found.some(({ kind }) => kind === 'KIND_DENY')) return;
+  for (const { kind, subject: around } of found) {
+    const why = `${around} is ${kind === 'KIND_PIN' ? 'pinned' : 'granted'}`;
+    process.stderr.write(`dracctl: ${subject} may still relay: ${why}\n`);
+    process.stderr.write(`  cure: dracctl deny ${subject} --reason REASON\n`);
+  }
+}
+
 export async function revoke({ client, output }: Job, which: Which, reason: string): Promise<Status> {
   const { revoked } = await client.revoke({ ...which, reason });
   output.write(output.json ? json({ revoked }) : `${revoked} revoked.\n`);
+  if ('within' in which) await warnOfOthers(client, which.within);
   return revoked > 0 ? 0 : 1;
 }
 

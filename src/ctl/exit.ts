@@ -116,6 +116,6 @@ export function failureOf(thrown: unknown): Failure {
 
 /** What goes to standard error. */
 export function failureText({ lines, cure }: Failure): string {
-  const said = lines.map((line) => `dracctl: ${legible(line)}\n`);
+  const said = lines.flatMap((text) => text.split('\n')).map((line) => `dracctl: ${legible(line)}\n`);
   return [...said, ...(cure === '' ? [] : [`  cure: ${legible(cure)}\n`])].join('');
 }

@@ -16,9 +16,11 @@ import { beyondRoom, NO_ROOM } from './import-room.js';
 import type { Entry } from './import-row.js';
 import { json } from './output.js';
 import { Progress } from './progress.js';
+import { isVast, mustBeSure } from './sure.js';
 
 export interface ImportOptions extends Source {
   readonly partial?: true;
+  readonly yes?: true;
   readonly dryRun?: true;
 }
 
@@ -136,6 +138,12 @@ export async function importRows(job: Job, options: ImportOptions, clock: Clock)
       complaints.tell(line, why);
     tally.refused = refused.size;
     const entries = plan.entries.filter((entry) => !refused.has(entry));
+    const vast = entries.find(({ kind, subject }) => kind === 'deny' && isVast(subject));
+    if (vast !== undefined && !dryRun)
+      await mustBeSure(
+        `line ${vast.line} denies ${vast.subject}: mail for a good part of the world`,
+        options,
+      );
     if (dryRun) for (const { kind } of entries) tally.done[kind] += 1;
     else if (refused.size > 0 && !partial)
       throw new CtlError(EXIT.failed, `${refused.size} rows would be refused; nothing was done`, CURE);

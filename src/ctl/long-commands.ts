@@ -18,6 +18,9 @@ export type Run = (work: (job: Job) => Promise<Status>) => Promise<void>;
 const format = (): Option =>
   new Option('--format <FORMAT>', "default: what FILE's name says").choices(FORMATS);
 
+export const yes = (): Option =>
+  new Option('-y, --yes', 'do not ask whether a deny or revocation of so many is meant');
+
 function liveCommands(program: Command, run: Run): void {
   program
     .command('watch')
@@ -65,6 +68,7 @@ export function longCommands(program: Command, run: Run): void {
     .option('-r, --reason <TEXT>', 'for rows that say none', 'imported')
     .option('--partial', 'leave out what is wrong or refused, and do the rest')
     .option('--dry-run', 'check the file and change nothing')
+    .addOption(yes())
     .action((file: string, options: Omit<ImportOptions, 'file'>) =>
       run(async (job) => (await import('./import.js')).importRows(job, { ...options, file }, systemClock)),
     );
