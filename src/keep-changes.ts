@@ -28,7 +28,7 @@ import { loadEntries } from './store/entries-file.js';
 import { readChanges } from './store/read-changes.js';
 import type { Files } from './store/segment.js';
 import type { Since, TailFound } from './store/tail.js';
-import { FORMAT, type Head, sinceOf, type Told, toldIn, VERSION } from './told.js';
+import { FORMAT, type Head, type Now, sinceOf, type Told, toldIn, VERSION } from './told.js';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const NS_A_MS = 1_000_000;
@@ -39,7 +39,7 @@ export interface KeepChangesOptions {
   readonly forgetAll: boolean;
   readonly isWide: boolean;
   /** What decides how much a lease covers. */
-  readonly rules: () => string;
+  readonly rules: (now: number) => string;
   readonly clock: Clock;
   readonly log: Log;
   /** Those of the system, unless a test has others. */
@@ -75,16 +75,28 @@ function bootId(): string {
 export function coverageRules(
   config: Config,
   hosts: readonly ClientAddress[],
-): { isWide: boolean; rules: () => string } {
+): { isWide: boolean; rules: (now: number) => string } {
   const { grants, reporters, store } = config;
   const isWide =
     grants.ipv6_prefix === WIDE_IPV6 || grants.ipv4_prefix === WIDE_IPV4 || grants.access_networks.length > 0;
-  const rules = (): string => {
-    const denied = loadEntries(store.directory).filter(({ kind }) => kind === 'deny');
+  const rules = (now: number): string => {
+    // One that ended while no daemon ran stands in the file still, and decides nothing any more.
+    const denied = loadEntries(store.directory).filter(
+      ({ expiresAt = Infinity, kind }) => kind === 'deny' && expiresAt > now,
+    );
     const all = [grants, reporters, hosts, denied.map(({ subject }) => subject)];
     return createHash('sha256').update(JSON.stringify(all)).digest('hex');
   };
   return { isWide, rules: isWide ? rules : () => 'exact' };
+}
+
+/** A log that was tampered with may say anything, and must not stop a start. */
+function judged(directory: string, now: Now): Told | string | undefined {
+  try {
+    return toldIn(readChanges(directory), now);
+  } catch {
+    return 'it cannot be understood';
+  }
 }
 
 export class KeepChanges implements Diary {
@@ -105,10 +117,10 @@ export class KeepChanges implements Diary {
   /** What the journal is to tell, asked for when the directory is held. */
   readonly since = (): Since | undefined => {
     const { directory, forgetAll, log, rules } = this.#options;
-    this.#rules = rules();
+    this.#rules = rules(this.#options.clock.wall());
     if (forgetAll) return undefined;
     const now = { boot: this.#boot, base: this.#base(), rules: this.#rules };
-    const told = toldIn(readChanges(directory), now);
+    const told = judged(directory, now);
     if (typeof told === 'string') log.info('changes: a new run of them begins', { reason: told });
     else this.#told = told;
     return this.#told && sinceOf(this.#told);
@@ -181,7 +193,10 @@ export class KeepChanges implements Diary {
         coverageOf: (client) => coverage.of(client),
         now: clock.wall(),
       });
-    if (happened === undefined || happened.length > REMEMBERED / 2 || parts.journal.place === undefined) {
+    // What is denied may have come to its end while the journal was read.
+    const isSame = this.#options.rules(clock.wall()) === this.#rules;
+    const isTooMuch = happened === undefined || happened.length > REMEMBERED / 2;
+    if (!isSame || isTooMuch || parts.journal.place === undefined) {
       const reason = 'it cannot be said what happened since';
       log.info('changes: a new run of them begins', { reason });
       return false;

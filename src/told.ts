@@ -97,6 +97,23 @@ function changesIn(frames: readonly LoggedFrame[], since: number): Change[] | un
   return changes;
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+const areNumbers = (value: unknown, ...names: string[]): boolean =>
+  isObject(value) && names.every((name) => Number.isFinite(value[name]));
+const isPlace = (value: unknown): boolean => areNumbers(value, 'segment', 'offset');
+
+function isMark(value: unknown): value is Mark {
+  return (
+    isObject(value) &&
+    areNumbers(value, 'at', 'needs', 'base', 'resolved') &&
+    isPlace(value['place']) &&
+    areNumbers(value['until'], 'leases', 'entries') &&
+    Array.isArray(value['cuts']) &&
+    value['cuts'].every(isPlace)
+  );
+}
+
 /** undefined when there is nothing to go on with; in words, why there is something and it will not do. */
 export function toldIn(all: readonly LoggedFrame[], now: Now): Told | string | undefined {
   const frames = lastLog(all);
@@ -105,9 +122,16 @@ export function toldIn(all: readonly LoggedFrame[], now: Now): Told | string | u
   if (first === undefined || last === undefined) return undefined;
   const head = first.head as Head | undefined;
   if (head?.format !== FORMAT || head.version !== VERSION) return 'it is of another format';
+  if (
+    typeof head.epoch !== 'string' ||
+    !areNumbers(head.began, 'leases', 'entries') ||
+    !areNumbers(head, 'lifetimeMs')
+  )
+    return 'it cannot be understood';
   if (head.boot !== now.boot) return 'the machine was booted since';
   if (head.rules !== now.rules) return 'what a lease covers has changed';
-  const mark = last.mark as Mark;
+  const { mark } = last;
+  if (!isMark(mark)) return 'it cannot be understood';
   const since = first.position - first.lines.length;
   if (!mark.sound) return 'it was being made certain when the last run ended';
   if (Math.abs(mark.base - now.base) > SAME_CLOCK_MS) return 'the clock was set since';

@@ -63,6 +63,8 @@ export class Line {
   #opening: Promise<ClientHttp2Session> | undefined;
   #ping: Timer | undefined;
   #isClosed = false;
+  /** Gives up a connection that is not open yet. */
+  #giveUp: () => void = () => undefined;
 
   constructor(options: LineOptions) {
     this.#options = options;
@@ -83,6 +85,7 @@ export class Line {
   close(): void {
     this.#isClosed = true;
     this.#ping?.stop();
+    this.#giveUp();
     this.#opening?.then(
       (session) => {
         this.#end(session);
@@ -112,6 +115,9 @@ export class Line {
         this.#end(session);
         reject(new LineError(code, false));
       };
+      this.#giveUp = () => {
+        fail('');
+      };
       session.on('error', (error: NodeJS.ErrnoException) => {
         fail(error.code ?? '');
       });
@@ -120,6 +126,7 @@ export class Line {
       });
       session.once('remoteSettings', () => {
         timer.stop();
+        this.#giveUp = () => undefined;
         resolve(session);
         this.#keep(session);
       });
@@ -136,6 +143,9 @@ export class Line {
       const fail = (error: NodeJS.ErrnoException): void => {
         socket.destroy();
         reject(new LineError(error.code ?? '', false));
+      };
+      this.#giveUp = () => {
+        socket.destroy();
       };
       socket.once('error', fail);
       socket.once('close', () => {

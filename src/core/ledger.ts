@@ -30,7 +30,7 @@ import { type LeaseSelection, type Revoked, Revoker, type Turn } from './revoker
 import { Shown } from './shown.js';
 import type { Standing } from './standing.js';
 import type { Clocks } from './steady.js';
-import type { Permission, Subject } from './subject.js';
+import { isNetwork, type Permission, type Subject } from './subject.js';
 
 /** What the ledger says to a report. */
 export type Outcome = 'granted' | 'renewed' | 'stranger' | 'unusable' | 'full' | 'failed';
@@ -122,10 +122,8 @@ export class Ledger {
         this.#work();
       },
       hide: (subjects, done) => {
-        options.map.apply(
-          { put: [], remove: subjects.filter((subject) => !this.shown.hides(subject)) },
-          done,
-        );
+        const remove = subjects.filter((subject) => !this.shown.hides(subject));
+        options.map.apply({ put: this.#shared(remove), remove }, done);
       },
       onRevoked: (place) => {
         if (observer.listens) observer.ended('revoked', this.leases.at(place));
@@ -137,6 +135,15 @@ export class Ledger {
       dooms: (place) => this.revoker.dooms(place),
       isFull: () => this.#full,
     });
+  }
+
+  /** What must be said again when leases go: networks around theirs, of which maps may say so under the same keys. */
+  #shared(subjects: readonly Subject[]): Permission[] {
+    const { standing } = this.#options;
+    if (standing.isBlank) return [];
+    const now = this.leases.time.now();
+    const all = subjects.filter(isNetwork).flatMap((subject) => standing.shownAround(subject, now));
+    return [...new Map(all.map((one) => [one.client, one])).values()];
   }
 
   /** How many grants there are, those whose time is over but not yet swept included. */

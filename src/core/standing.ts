@@ -214,16 +214,24 @@ export class Standing {
     const network = networkOfSubject(subject);
     if (this.delete('deny', subject) === undefined || this.#never.get(network) !== undefined)
       return { remove: [], put: [] };
-    const shown = (some: (list: PrefixMap<Allowance>) => Iterable<Allowance>): Permission[] =>
-      this.#lists
-        .flatMap((list) => [...some(list)].filter((one) => this.#isShown(one, now)))
-        .map(permissionOf)
-        .sort((a, b) => a.expiresAt - b.expiresAt);
     return {
       remove: [],
-      allow: [{ client: subject, around: shown((list) => list.around(network)) }],
-      put: shown((list) => list.within(network)),
+      allow: [{ client: subject, around: this.shownAround(subject, now) }],
+      put: this.#shown(now, (list) => list.within(network)),
     };
+  }
+
+  /** What maps show of what lets all of a subject relay but those who are denied in it, the longest last. */
+  shownAround(subject: Subject, now: number): Permission[] {
+    const network = networkOfSubject(subject);
+    return this.#shown(now, (list) => list.around(network));
+  }
+
+  #shown(now: number, some: (list: PrefixMap<Allowance>) => Iterable<Allowance>): Permission[] {
+    return this.#lists
+      .flatMap((list) => [...some(list)].filter((one) => this.#isShown(one, now)))
+      .map(permissionOf)
+      .sort((a, b) => a.expiresAt - b.expiresAt);
   }
 
   #denialOf(network: Network): Denial {

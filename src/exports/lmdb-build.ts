@@ -72,6 +72,7 @@ export async function buildLmdbFile(
   try {
     file = LmdbFile.create(replacement, mapBytes, denied);
     const entries = await fill(file, options, denied);
+    file.reserve();
     await file.publish();
     return { file, entries };
   } catch (thrown) {

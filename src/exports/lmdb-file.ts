@@ -34,6 +34,9 @@ import { setAttributes, type Attributes, type Replacement } from './map-file.js'
 
 /** Tries for the lock in one go: a reader holds it for a few microseconds, a try that fails takes ten. */
 const LOCK_TRIES = 20;
+/** So many pages are kept free, about. */
+const RESERVED = 256;
+const FILLER = '.'.repeat(500);
 const PERMISSION_BITS = 0o7777;
 /** Where Linux shows our own descriptors as files. */
 const DESCRIPTORS = '/proc/self/fd';
@@ -73,6 +76,21 @@ export class LmdbFile {
   static create(replacement: Replacement, mapBytes: number, denied = new DeniedKeys()): LmdbFile {
     const file = `${DESCRIPTORS}/${replacement.fd}`;
     return new LmdbFile(replacement, Environment.open(file, mapBytes, replacement.temporary), denied);
+  }
+
+  /**
+   * Makes the file so much larger than it needs to be that removals and denials have room on a disk that has become full:
+   * pages that are given back are taken over by the transaction after the next.
+   */
+  reserve(): void {
+    const keys = Array.from({ length: RESERVED }, (_, i) => `#${i}`);
+    const each = (change: (key: string) => number): void => {
+      this.transact(() => keys.reduce((status, key) => (status === 0 ? change(key) : status), 0));
+    };
+    each((key) => this.#environment.put(key, FILLER));
+    each((key) => this.#environment.remove(key));
+    each((key) => this.#environment.put(key, ''));
+    each((key) => this.#environment.remove(key));
   }
 
   /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */
