@@ -117,7 +117,8 @@ const zshText = (text: string): string => text.replaceAll(/['[\]:\\]/g, '');
 
 function zshValues(values: Values): string {
   if (isList(values)) return `(${values.join(' ')})`;
-  return values === 'file' ? '_files' : ' ';
+  // Not a blank, whose message keeps zsh from writing an option into the line where this may stand, too.
+  return values === 'file' ? '_files' : '()';
 }
 
 function zsh({ commands, options }: Grammar): string {

@@ -68,6 +68,7 @@ describe('a machine that is well', () => {
       'maps',
       'sockets',
       'postfix',
+      'certificates',
       'clock',
       'space',
       'descriptors',
