@@ -16,7 +16,7 @@ import { type Happened, lineOf } from './change-text.js';
 import { namesAny } from './audit/forget.js';
 import type { ClientAddress } from './core/address.js';
 import type { Entry } from './core/entry.js';
-import type { EndedLease } from './core/leases.js';
+import type { EndedLease } from './core/ended.js';
 import type { OperatorEntry } from './core/operator-entry.js';
 import type { LedgerObserver } from './core/outlets.js';
 import type { By } from './entry-book.js';

@@ -13,7 +13,7 @@ import type { Row } from './admin/operations.js';
 import { type Happened, isEntry } from './change-text.js';
 import { rowOfEntry, rowOfLease } from './changes.js';
 import type { ClientAddress } from './core/address.js';
-import type { EndedLease } from './core/leases.js';
+import type { EndedLease } from './core/ended.js';
 import { overlaps } from './core/network.js';
 import { idOf, type OperatorEntry } from './core/operator-entry.js';
 import { isNetwork, networkOfSubject, type Subject } from './core/subject.js';

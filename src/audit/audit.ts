@@ -15,7 +15,7 @@
 import type { ClientAddress } from '../core/address.js';
 import type { Judgement, Verdict } from '../core/decision.js';
 import type { Entry } from '../core/entry.js';
-import type { EndedLease } from '../core/leases.js';
+import type { EndedLease } from '../core/ended.js';
 import type { Report } from '../core/ledger.js';
 import type { OperatorEntry } from '../core/operator-entry.js';
 import type { LedgerObserver } from '../core/outlets.js';

@@ -11,10 +11,16 @@
  * An object for each would live for a while and then be garbage, whose collection would be felt when a million end at
  * once: an IPv4 client is a number here, and times are in a column.
  */
+import type { Grant } from './grant.js';
 import { keyOf, type Subject, type SubjectKey } from './subject.js';
 
 export const ENDED_MAX = 131_072;
 const GENERATIONS = 8;
+
+/** A lease that is no more. */
+export interface EndedLease extends Grant {
+  readonly subject: Subject;
+}
 
 interface Generation {
   readonly began: number;

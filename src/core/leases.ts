@@ -6,19 +6,14 @@
  */
 import { addressToBytes, type ClientAddress, IPV4_BYTES } from './address.js';
 import { WIDE_IPV4, WIDE_IPV6 } from './coverage.js';
-import { Ended } from './ended.js';
+import { Ended, type EndedLease } from './ended.js';
 import type { Entry } from './entry.js';
 import { ExpiryIndex } from './expiry-index.js';
-import { endSecond, type Grant } from './grant.js';
+import { endSecond } from './grant.js';
 import { GrantTable, NOWHERE } from './grant-table.js';
 import { type Network, networkOf, overlaps } from './network.js';
 import { type Clocks, SteadyTime } from './steady.js';
 import { networkOfSubject, type Subject, subjectOf } from './subject.js';
-
-/** A lease that is no more. */
-export interface EndedLease extends Grant {
-  readonly subject: Subject;
-}
 
 export class Leases {
   readonly time: SteadyTime;

@@ -4,7 +4,7 @@
 import type { Entry } from './entry.js';
 import type { Fault } from './fault.js';
 import type { Grant, Revocation } from './grant.js';
-import type { EndedLease } from './leases.js';
+import type { EndedLease } from './ended.js';
 import type { Permission, Subject } from './subject.js';
 
 /** A place in a store's sequence of groups. */

@@ -2,7 +2,7 @@
 import type { Change } from '../../src/admin/operations.js';
 import { Changes } from '../../src/changes.js';
 import type { ClientAddress } from '../../src/core/address.js';
-import type { EndedLease } from '../../src/core/leases.js';
+import type { EndedLease } from '../../src/core/ended.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const lease = (i: number): EndedLease => {
