@@ -44,7 +44,7 @@ export class Ended {
 
   /** How many are held; a client whose grants ended again and again may count more than once. */
   get size(): number {
-    return this.#generations.reduce((sum, { endings }) => sum + endings.length, 0);
+    return this.#generations.reduce((sum, { places }) => sum + places.size, 0);
   }
 
   /** Remembers that this subject's grant ended at `endedAt`. Times are steady milliseconds. */

@@ -3,7 +3,8 @@
  *
  * Calls liblmdb.so.0, the library that this machine's Postfix reads its lmdb: maps with, so that both
  * always agree on the file's format. Functions and structures as in lmdb.h (0.9): MDB_val is
- * {size_t mv_size; void *mv_data}; MDB_envinfo's fourth word is the number of the last transaction.
+ * {size_t mv_size; void *mv_data}; MDB_envinfo's third word is the number of the last page, its fourth that of the last
+ * transaction; MDB_stat begins with a page's size.
  *
  * A mistake here corrupts memory, hence: every byte that C reads or writes lies in one arena that lives
  * as long as the module and never moves (an ArrayBuffer of its own: a small typed array might lie on
@@ -38,6 +39,7 @@ const KEY = 0;
 const VALUE = 16;
 const OUT = 32;
 const INFO = 64;
+const STAT = 128;
 const KEY_BYTES = 1024;
 const VALUE_BYTES = 2048;
 
@@ -63,6 +65,7 @@ interface Library {
   readonly envSetMapsize: Call<[env: Address, size: number]>;
   readonly envOpen: Call<[env: Address, path: string, flags: number, mode: number]>;
   readonly envInfo: Call<[env: Address, info: Address]>;
+  readonly envStat: Call<[env: Address, stat: Address]>;
   readonly envClose: Call<[env: Address], void>;
   readonly txnBegin: Call<[env: Address, parent: Address, flags: number, txn: Address]>;
   readonly txnCommit: Call<[txn: Address]>;
@@ -91,6 +94,7 @@ function load(file: string): Library {
     envSetMapsize: library.func('mdb_env_set_mapsize', 'int', [P, 'size_t']),
     envOpen: library.func('mdb_env_open', 'int', [P, 'str', 'uint', 'uint']),
     envInfo: library.func('mdb_env_info', 'int', [P, P]),
+    envStat: library.func('mdb_env_stat', 'int', [P, P]),
     envClose: library.func('mdb_env_close', 'void', [P]),
     txnBegin: library.func('mdb_txn_begin', 'int', [P, P, 'uint', P]),
     txnCommit: library.func('mdb_txn_commit', 'int', [P]),
@@ -179,6 +183,14 @@ export class Environment {
   get lastTransaction(): number {
     this.#library.envInfo(this.#opened(), this.#library.at + INFO);
     return Number(words[INFO / WORD + 3]);
+  }
+
+  /** How long the file is with all its pages, those at its end included that were given back before they were written. */
+  get fileBytes(): number {
+    const env = this.#opened();
+    this.#library.envInfo(env, this.#library.at + INFO);
+    this.#library.envStat(env, this.#library.at + STAT);
+    return (Number(words[INFO / WORD + 2]) + 1) * (ints[STAT / 4] ?? 0);
   }
 
   get isOpen(): boolean {

@@ -23,7 +23,7 @@
  * that counts time in steps hides what others write in the same step as we, if they leave size and
  * last transaction as they were.
  */
-import { close, fstatSync, fsync, lstatSync, type Stats } from 'node:fs';
+import { close, fstatSync, fsync, lstatSync, readSync, type Stats, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '../core/fault.js';
 import { tryLockFile, unlockFile } from '../runtime/file-lock.js';
@@ -34,8 +34,8 @@ import { setAttributes, type Attributes, type Replacement } from './map-file.js'
 
 /** Tries for the lock in one go: a reader holds it for a few microseconds, a try that fails takes ten. */
 const LOCK_TRIES = 20;
-/** So many pages are kept free, about. */
-const RESERVED = 256;
+/** So many keys make about a hundred pages, which are kept free: three times what a small slice needs. */
+const RESERVED = 512;
 const FILLER = '.'.repeat(500);
 const PERMISSION_BITS = 0o7777;
 /** Where Linux shows our own descriptors as files. */
@@ -80,9 +80,10 @@ export class LmdbFile {
 
   /**
    * Makes the file so much larger than it needs to be that removals and denials have room on a disk that has become full:
-   * pages that are given back are taken over by the transaction after the next.
+   * pages that are given back are taken over by the transaction after the next. Throws Fault MAP, or what the system says.
    */
   reserve(): void {
+    const { size } = fstatSync(this.#fd);
     const keys = Array.from({ length: RESERVED }, (_, i) => `#${i}`);
     const each = (change: (key: string) => number): void => {
       this.transact(() => keys.reduce((status, key) => (status === 0 ? change(key) : status), 0));
@@ -91,6 +92,15 @@ export class LmdbFile {
     each((key) => this.#environment.remove(key));
     each((key) => this.#environment.put(key, ''));
     each((key) => this.#environment.remove(key));
+    this.#occupy(size);
+  }
+
+  /** Writes what is there, from a place on, once more: pages that were given back before they were written are holes. */
+  #occupy(from: number): void {
+    const bytes = Buffer.alloc(this.#environment.fileBytes - from);
+    readSync(this.#fd, bytes, 0, bytes.length, from);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at, bytes.length - at, from + at);
+    this.#stamp = this.#look();
   }
 
   /** Puts the file, which holds the lock since its creation, in its place, and lets readers in. Throws Fault MAP. */

@@ -221,7 +221,8 @@ export class LmdbMap implements OpenLiveMap {
       damage = file.damage();
       if (damage === undefined) {
         const until = clock.mono() + SLICE_MS;
-        const hasTime = (): boolean => clock.mono() < until;
+        // While there is no room a slice is as small as can be: it needs a new page for each that it changes.
+        const hasTime = (): boolean => this.#degraded === undefined && clock.mono() < until;
         file.transact((entries) => this.#queue.writeSlice(entries, hasTime));
       }
     } catch (thrown) {

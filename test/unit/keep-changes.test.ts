@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { FOUND_STEP } from '../../src/core/revoker.js';
 import type { Subject } from '../../src/core/subject.js';
 import { at } from './core/world.js';
+import { FRAME_BYTES, frameOf } from '../../src/store/change-log.js';
 import { KeptWorld, LIFETIME, type KeptOptions } from './kept-world.js';
 
 /** How many courses of things are tried. */
@@ -359,6 +360,47 @@ describe('a new run of changes, and it is said why', () => {
     expect(world.watch()).toBe(false);
   });
 
+  describe('with wide leases, what lies beside one who is denied is exact', () => {
+    const CLIENT = '2001:db8:1:1::1';
+    const wide = { ipv6Prefix: 64 };
+
+    /** Told of a client whose lease is exact for five seconds more, and in doubt no longer. */
+    async function beside(): Promise<KeptWorld> {
+      const world = new KeptWorld();
+      await world.start(wide);
+      const expiresAt = world.clock.wall() + 300_000;
+      const entry = world.entry('deny', '2001:db8:1:1::99', { expiresAt });
+      await world.run.book.change({ come: entry }, { author: 'ann', reason: 'r' });
+      await world.kill();
+      await world.start(wide);
+      world.list();
+      world.pass(295_000);
+      await world.add(CLIENT);
+      await world.settle();
+      expect([...world.heard.known.keys()].sort()).toContain(CLIENT);
+      expect(await again(world, wide)).toBe(true);
+      await allIsTold(world);
+      return world;
+    }
+
+    test('the denial ended while it was down', async () => {
+      const world = await beside();
+      await world.kill();
+      world.clock.advance(6_000);
+      await world.start(wide);
+      expect(world.watch()).toBe(false);
+      expect(reasons(world)).toEqual(['what a lease covers has changed']);
+      expect([...world.heard.known.keys()]).toEqual(['2001:db8:1:1::/64']);
+    });
+
+    test('the denial ended while it started', async () => {
+      const world = await beside();
+      expect(await again(world, { ...wide, readingMs: 6_000 })).toBe(false);
+      expect(reasons(world)).toEqual(['it cannot be said what happened since']);
+      expect([...world.heard.known.keys()]).toEqual(['2001:db8:1:1::/64']);
+    });
+  });
+
   test('all was to be forgotten, or it is not there', async () => {
     const world = await watched();
     expect(await again(world, { forgetAll: true })).toBe(false);
@@ -368,5 +410,110 @@ describe('a new run of changes, and it is said why', () => {
     rmSync(world.file);
     await world.start();
     expect(world.watch()).toBe(false);
+  });
+});
+
+describe('a log that someone has written to with care', () => {
+  type Words = Record<string, unknown>;
+  type Frames = { first: Words; lines: string[] }[];
+
+  function framesIn(bytes: Buffer): Frames {
+    const frames: Frames = [];
+    for (let at = 0; at < bytes.length;) {
+      const end = at + FRAME_BYTES + bytes.readUInt32BE(at);
+      const [first = '', ...lines] = bytes.toString('utf8', at + FRAME_BYTES, end).split('\n');
+      frames.push({ first: JSON.parse(first) as Words, lines });
+      at = end;
+    }
+    return frames;
+  }
+
+  async function doctored(doctor: (frames: Frames) => void): Promise<KeptWorld> {
+    const world = await watched();
+    await world.kill();
+    const frames = framesIn(readFileSync(world.file));
+    doctor(frames);
+    const text = frames.map(({ first, lines }) => frameOf([JSON.stringify(first), ...lines]));
+    writeFileSync(world.file, Buffer.concat(text));
+    await world.start();
+    return world;
+  }
+
+  const head =
+    (more: Words) =>
+    ([frame]: Frames): void => {
+      Object.assign(frame?.first['head'] as Words, more);
+    };
+  const last =
+    (more: Words) =>
+    (frames: Frames): void => {
+      Object.assign(frames.at(-1)?.first ?? {}, more);
+    };
+  const mark =
+    (more: Words) =>
+    (frames: Frames): void => {
+      Object.assign(frames.at(-1)?.first['mark'] as Words, more);
+    };
+  const line =
+    (text: string) =>
+    (frames: Frames): void => {
+      frames.at(-1)?.lines.splice(-1, 1, text);
+    };
+  const act = (one: unknown) => last({ intents: [{ id: 7, acts: [one] }] });
+
+  test('word by word as it was: it goes on', async () => {
+    const world = await doctored(() => undefined);
+    expect(world.watch()).toBe(true);
+    await allIsTold(world);
+  });
+
+  test.each<[string, (frames: Frames) => void]>([
+    ['no mark', last({ mark: undefined })],
+    ...[null, 7, 'mark', [], {}].map((one): [string, (frames: Frames) => void] => [
+      `the mark ${JSON.stringify(one)}`,
+      last({ mark: one }),
+    ]),
+    ...['at', 'place', 'until', 'cuts', 'needs', 'base', 'resolved'].flatMap((word) =>
+      [undefined, null, {}, 'x', [null]].map((one): [string, (frames: Frames) => void] => [
+        `a mark with ${word} ${JSON.stringify(one)}`,
+        mark({ [word]: one }),
+      ]),
+    ),
+    ['a place beyond all', mark({ place: { segment: 1e300, offset: -1 } })],
+    ['intents {}', last({ intents: {} })],
+    ['intents [null]', last({ intents: [null] })],
+    ['intents without acts', last({ intents: [{ id: 7 }] })],
+    ['an act null', act(null)],
+    ['an act without an entry', act({ kind: 'pinned', by: {} })],
+    ['no head', ([frame]) => delete frame?.first['head']],
+    ['a head without began', head({ began: undefined })],
+    ['a head with began null', head({ began: null })],
+    ['a head without an epoch', head({ epoch: undefined })],
+    ['a head without a lifetime', head({ lifetimeMs: undefined })],
+    ['a line that is none', line('x')],
+    ['a row null', line('{"kind":"pinned","at":1,"row":null}')],
+    ['a row {}', line('{"kind":"pinned","at":1,"row":{}}')],
+    ['a row without a subject', line('{"kind":"pinned","at":1,"row":{"createdAt":1}}')],
+    [
+      'a row of no subject',
+      line('{"kind":"pinned","at":1,"row":{"createdAt":1,"kind":"pin","subject":"x"}}'),
+    ],
+    ['a lease of no subject', line('g1 :::/9 :: 1 ::1')],
+    ['positions from afar', (frames) => frames.forEach(({ first }) => (first['position'] = 1e300))],
+  ])('%s: a new run begins, and goes on after the next start', async (_, doctor) => {
+    const world = await doctored(doctor);
+    expect(world.watch()).toBe(false);
+    await world.settle();
+    expect(world.heard.known.size).toBe(3);
+    await world.add(C(7));
+    world.pass(1_000);
+    await world.revoke({ within: subject(C(0)) });
+    await world.run.changes.forget(at(C(0)));
+    await allIsTold(world);
+    expect(await again(world)).toBe(true);
+    await allIsTold(world);
+    world.pass(LIFETIME);
+    await allIsTold(world);
+    expect(world.heard.known.size).toBe(0);
   });
 });

@@ -10,6 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Change } from '../../src/admin/operations.js';
 import { isEntry } from '../../src/change-text.js';
 import { Changes } from '../../src/changes.js';
+import type { Config } from '../../src/config.js';
 import { Coverage } from '../../src/core/coverage.js';
 import { Entries } from '../../src/core/entries.js';
 import { Ledger, type Outcome } from '../../src/core/ledger.js';
@@ -21,7 +22,7 @@ import type { LeaseSelection } from '../../src/core/revoker.js';
 import { Standing } from '../../src/core/standing.js';
 import type { Subject } from '../../src/core/subject.js';
 import { EntryBook } from '../../src/entry-book.js';
-import { KeepChanges } from '../../src/keep-changes.js';
+import { coverageRules, KeepChanges } from '../../src/keep-changes.js';
 import { EntriesFile, loadEntries } from '../../src/store/entries-file.js';
 import { Journal } from '../../src/store/journal.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -39,6 +40,8 @@ export interface KeptOptions {
   readonly lifetimeMs?: number;
   readonly ipv6Prefix?: number;
   readonly boot?: string;
+  /** How long it takes to read what is stored. */
+  readonly readingMs?: number;
 }
 
 interface Run {
@@ -121,13 +124,13 @@ export class KeptWorld {
     const never = new NeverGranted({ networks: [net(options.never ?? '198.51.100.0/24')] });
     const rules = { standing, reporters, never };
     const coverage = new Coverage({ ...rules, ipv6Prefix, ipv4Prefix: 32, access: [], hosting: [] });
-    const denies = (): string => loadEntries(directory).map(idOf).join();
+    const covered = { ipv6_prefix: ipv6Prefix, ipv4_prefix: 32, access_networks: [] };
+    const config = { grants: covered, reporters: {}, store: { directory } } as unknown as Config;
     const kept = new KeepChanges({
       directory,
       lifetimeMs,
       forgetAll,
-      isWide: ipv6Prefix === 64,
-      rules: () => (ipv6Prefix === 64 ? denies() : 'exact'),
+      ...coverageRules(config, []),
       clock,
       log,
       files,
@@ -137,6 +140,7 @@ export class KeptWorld {
     const more = { since: kept.since, onDoubt: kept.doubt, clock, log, files };
     const opened = await Journal.open({ directory, durability: 'memory', lifetimeMs, forgetAll, ...more });
     const { journal, grants, tail } = opened;
+    clock.advance(options.readingMs ?? 0);
     const map: LiveMap = {
       apply: (_, done) => {
         if (this.holdsMap) return;

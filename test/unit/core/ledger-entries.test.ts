@@ -31,6 +31,7 @@ describe('a model', () => {
     | ['revoke', string]
     | ['revoke reporter', string]
     | ['revoke all']
+    | ['renew']
     | ['pass', number];
   const kind = fc.constantFrom('grant' as const, 'pin' as const, 'deny' as const);
   const subject = fc.constantFrom(...SUBJECTS);
@@ -45,6 +46,7 @@ describe('a model', () => {
     { weight: 2, arbitrary: fc.tuple(fc.constant('revoke'), fc.constantFrom(...SUBJECTS, ...CLIENTS)) },
     { weight: 1, arbitrary: fc.tuple(fc.constant('revoke reporter'), fc.constantFrom(POP, OTHER)) },
     { weight: 1, arbitrary: fc.constant(['revoke all']) },
+    { weight: 2, arbitrary: fc.constant(['renew']) },
     { weight: 3, arbitrary: fc.tuple(fc.constant('pass'), fc.constantFrom(10_000, 30_000)) },
   ) as fc.Arbitrary<Step>;
 
@@ -99,7 +101,7 @@ describe('a model', () => {
       else if (what === 'revoke') this.endWithin(rest[0] as string);
       else if (what === 'revoke reporter') this.end((_, reporter) => reporter === rest[0]);
       else if (what === 'revoke all') this.leases.clear();
-      else this.now += rest[0] as number;
+      else if (what === 'pass') this.now += rest[0] as number;
       for (const list of [this.leases, this.entries])
         for (const [text, { deadline }] of list) if (deadline <= this.now) list.delete(text);
     }
@@ -145,6 +147,7 @@ describe('a model', () => {
     } else if (what === 'revoke') world.revoke(within(rest[0] as string));
     else if (what === 'revoke reporter') world.revoke({ reporter: at(rest[0] as string) });
     else if (what === 'revoke all') world.revoke({ all: true });
+    else if (what === 'renew') world.renew();
     else world.pass(rest[0] as number);
   }
 
@@ -393,6 +396,39 @@ describe('entries', () => {
     expect([...world.map.keys()]).toEqual(['10.0.0.0/24']);
     world.go('pin', '10.0.0.0/24');
     expect([...world.map.keys()]).toEqual(['10.0.0.7']);
+  });
+
+  describe('a lease that ends in a file that was built with what hides it, which has the same keys', () => {
+    const SUBJECTS = [
+      // A client whose lease covers a network, what is pinned, who is denied, and another.
+      ['203.0.113.1', '203.0.113.0/24', '203.0.113.7', '203.0.113.9'],
+      ['203.0.113.1', '203.0.112.0/23', '203.0.113.7', '203.0.113.9'],
+      ['2001:db8:a:b::1', '2001:db8:a:b::/64', '2001:db8:a:b::7', '2001:db8:a:b::9'],
+      ['2001:db8:a:c::1', '2001:db8:a::/48', '2001:db8:a:c::7', '2001:db8:a:c::9'],
+    ] as const;
+    const permits = (world: World, client: string): boolean[] => [
+      world.permits(at(client)),
+      world.isShown(at(client)),
+      world.postfix.permits(at(client)),
+    ];
+    const ALL = [true, true, true];
+    const NONE = [false, false, false];
+
+    test.each(SUBJECTS)('%s in %s; %s is denied, and %s may relay', (...subjects) => {
+      const [client, pin, denied, other] = subjects;
+      const world = new World(100, 0, { ipv6Prefix: 64, ipv4Prefix: 24 });
+      world.add(client);
+      expect([world.ledger.size, permits(world, other)]).toEqual([1, ALL]);
+      world.come('pin', pin);
+      world.renew();
+      world.come('deny', denied);
+      expect([world.ledger.size, permits(world, denied), permits(world, other)]).toEqual([0, NONE, ALL]);
+      world.go('deny', denied);
+      expect([permits(world, denied), permits(world, other)]).toEqual([ALL, ALL]);
+      world.go('pin', pin);
+      expect([permits(world, client), permits(world, other)]).toEqual([NONE, NONE]);
+      expect(world.postfix.keys).toEqual(new Map());
+    });
   });
 
   test('when the clock jumps, ends move with it, and nothing ends early or late', () => {

@@ -20,10 +20,11 @@ export const net = (text: string): Network => parseNetwork(text) as Network;
 export const POP = at('192.0.2.1');
 export const LIFETIME = 60_000;
 
-/** What may relay beside grants, and how much of IPv6 a grant covers. */
+/** What may relay beside grants, and how much a grant covers. */
 export interface Wide {
   readonly always?: readonly string[];
   readonly ipv6Prefix?: number;
+  readonly ipv4Prefix?: number;
 }
 
 export class World {
@@ -54,7 +55,7 @@ export class World {
   /** How often the map was built anew. */
   renewals = 0;
 
-  constructor(max = 100, pastMs = 0, { always = [], ipv6Prefix = 128 }: Wide = {}) {
+  constructor(max = 100, pastMs = 0, { always = [], ipv6Prefix = 128, ipv4Prefix = 32 }: Wide = {}) {
     const degraded = (): string | undefined => this.degraded;
     this.standing = new Standing(always.map(net), [net('198.51.100.0/24')]);
     this.reporters.replace([parseNetwork('192.0.2.0/28') as Network]);
@@ -102,7 +103,7 @@ export class World {
       standing: this.standing,
       coverage: new Coverage({
         ipv6Prefix,
-        ipv4Prefix: 32,
+        ipv4Prefix,
         access: [],
         hosting: [],
         never: this.never,
@@ -134,6 +135,14 @@ export class World {
       onOver: ({ kind, subject }) => void this.changes.push(`over ${kind} ${subject}`),
     });
     this.postfix.open();
+  }
+
+  /** Has the map built anew: what a network has covered may be missing. */
+  renew(): void {
+    const { renewals } = this;
+    this.come('pin', '10.255.0.0/24');
+    this.go('pin', '10.255.0.0/24');
+    expect(this.renewals).toBe(renewals + 1);
   }
 
   /** What a map shows that is built anew. */

@@ -66,12 +66,14 @@ test('its pages are full: out of order the same grants take much more room', asy
   await build(() => many);
   const { size } = statSync(file);
   await build(() => []);
+  // With the pages that every new file keeps free, which are taken first.
+  const empty = statSync(file).size;
   built
     .at(-1)
     ?.transact((entries) =>
       many.reduce((status, one) => status || entries.putKey(one.client, EXPIRES_AT), 0),
     );
-  expect(size).toBeLessThan(statSync(file).size * 0.75);
+  expect(size - empty).toBeLessThan(statSync(file).size * 0.75);
 });
 
 test('keys that are not in their place are put nevertheless', async () => {

@@ -1,7 +1,7 @@
 /** The live lmdb map beside other processes: readers that hold on, other writers, a full disk. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ClientAddress } from '../../../src/core/address.js';
 import type { Allowed, Denial } from '../../../src/core/outlets.js';
@@ -412,39 +412,76 @@ describe('who is denied in what may relay', () => {
     expect([...(await dump(bench.path)).keys()]).toEqual(['2001:db8::6:1', '2001:db8::6:1:2:3']);
   });
 
-  test('a full disk: whoever is denied is refused all the same, with those around, until there is room', async () => {
-    const live = [...grants(2_000), pinned('203.0.113.0/24'), pinned('2001:db8:a::/48')];
-    const bench = new MapBench((options) => new LmdbMap(options), { live });
-    await mustRun(['mount', '-t', 'tmpfs', '-o', 'size=2m,mode=0755', 'none', bench.directory]);
-    try {
-      await bench.map.open();
-      for (let i = 0; i < 2; i += 1) await bench.apply({ put: live.slice(0, 100) });
-      await mustRun([
-        'sh',
-        '-c',
-        'dd if=/dev/zero of="$1/ballast" bs=4k 2>/dev/null; true',
-        'sh',
-        bench.directory,
-      ]);
-      expect(await bench.apply({ put: grants(20_000) })).toMatchObject({ code: 'MAP' });
-      bench.live.splice(0, bench.live.length, ...live);
-      expect(await lookup(bench.path, '203.0.113')).toBe(END);
-      expect(await bench.apply({ deny: [denial('203.0.113.7'), denial('2001:db8:a::7')] })).toMatchObject({
-        code: 'MAP',
-      });
-      const keys = ['203.0.113.7', '203.0.113', '2001:db8:a::7', '2001:db8:a:', '2001:db8:a'];
-      await until('no key would let them relay', 10_000, async () => {
-        const found = await dump(bench.path);
-        return keys.every((key) => !found.has(key));
-      });
-      rmSync(`${bench.directory}/ballast`);
-      bench.map.tick();
-      await bench.built(1);
-      const found = await dump(bench.path);
-      expect(keys.map((key) => found.get(key))).toEqual(['DUNNO', END, 'DUNNO', undefined, END]);
-    } finally {
-      await bench.map.close();
-      await mustRun(['umount', bench.directory]);
+  describe('on a full disk', () => {
+    const NETWORKS = [pinned('203.0.113.0/24'), pinned('2001:db8:a::/48')];
+    const DENIED = [denial('203.0.113.7'), denial('2001:db8:a::7')];
+    const KEYS = ['203.0.113.7', '203.0.113', '2001:db8:a::7', '2001:db8:a:', '2001:db8:a'];
+
+    /** A map that has just been built, with no room for another page. */
+    async function filled(
+      live: readonly Permission[],
+      act: (bench: MapBench) => Promise<void>,
+    ): Promise<void> {
+      const bench = new MapBench((options) => new LmdbMap(options), { live, clock: PATIENT });
+      await mustRun(['mount', '-t', 'tmpfs', '-o', 'size=8m,mode=0755', 'none', bench.directory]);
+      try {
+        await bench.map.open();
+        const fill = 'dd if=/dev/zero of="$1/ballast" bs=4k 2>/dev/null; true';
+        await mustRun(['sh', '-c', fill, 'sh', bench.directory]);
+        expect(statfsSync(bench.directory).bfree).toBe(0);
+        await act(bench);
+      } finally {
+        await bench.map.close();
+        // Its descriptors are closed in the background.
+        await mustRun(['umount', '-l', bench.directory]);
+      }
     }
+
+    test.each([0, 1, 20, 2_000])('with %i leases: denials and removals are in the map at once', async (n) => {
+      await filled([...grants(n), ...NETWORKS], async (bench) => {
+        const { ino } = statSync(bench.path);
+        for (const one of DENIED) expect(await bench.apply({ deny: [one] })).toBeUndefined();
+        let found = await dump(bench.path);
+        expect(KEYS.map((key) => found.get(key))).toEqual(['DUNNO', END, 'DUNNO', undefined, END]);
+        for (const { client } of grants(Math.min(n, 10)))
+          expect(await bench.apply({ remove: [client] })).toBeUndefined();
+        expect(await bench.apply({ remove: NETWORKS.map(({ client }) => client) })).toBeUndefined();
+        found = await dump(bench.path);
+        expect([...found.values()].filter((value) => value === END)).toEqual([]);
+        expect(found.size).toBe(Math.max(0, n - 10) + DENIED.length);
+        expect(statSync(bench.path).ino).toBe(ino);
+      });
+    });
+
+    test('removals from more pages than are kept free go, in small steps', async () => {
+      const live = grants(100_000);
+      await filled(live, async (bench) => {
+        const gone = live.filter((_, i) => i % 100 === 0).map(({ client }) => client);
+        expect(await bench.apply({ remove: gone })).toMatchObject({ code: 'MAP' });
+        bench.map.tick();
+        await until('they are gone', 10_000, async () => (await dump(bench.path)).size === 99_000);
+        expect(await lookup(bench.path, gone[0] ?? '')).toBeUndefined();
+      });
+    });
+
+    test('with no room left in the file either: with those around, until there is room', async () => {
+      const live = [...grants(2_000), ...NETWORKS];
+      await filled(live, async (bench) => {
+        expect(await bench.apply({ put: grants(80_000) })).toMatchObject({ code: 'MAP' });
+        bench.live.splice(0, bench.live.length, ...live);
+        expect(await lookup(bench.path, '203.0.113')).toBe(END);
+        expect(await bench.apply({ deny: DENIED })).toMatchObject({ code: 'MAP' });
+        bench.map.tick();
+        await until('no key would let them relay', 10_000, async () => {
+          const found = await dump(bench.path);
+          return KEYS.every((key) => !found.has(key));
+        });
+        rmSync(`${bench.directory}/ballast`);
+        bench.map.tick();
+        await bench.built(1);
+        const found = await dump(bench.path);
+        expect(KEYS.map((key) => found.get(key))).toEqual(['DUNNO', END, 'DUNNO', undefined, END]);
+      });
+    });
   });
 });
