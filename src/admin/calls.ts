@@ -1,11 +1,13 @@
 /**
  * calls - gRPC calls as a client makes them, over one connection (line.ts)
  *
- * Errors: CallError, with the status that the daemon gave, or the one that gRPC has for what happened.
+ * Errors: CallError, with the status that the daemon gave, or the one that gRPC has for what happened. Whether it is gRPC that
+ * answers is looked at before anything is read.
  * Streams are ended when what has arrived has been read, never in the midst of it: Node.js ends itself then
  * (its issue 38964).
  *
- * Limits: messages are read as fast as they are consumed, no faster; wire/grpc.ts has the largest.
+ * Limits: messages are read as fast as they are consumed, no faster; wire/grpc.ts has the largest. MAX_WORDS characters of what a
+ * server says.
  */
 import {
   type ClientHttp2Session,
@@ -14,11 +16,14 @@ import {
   type IncomingHttpHeaders as Headers,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import type { Clock } from '../runtime/clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import { type GrpcStatus, marked, MessageReader, messageIn, statusIn } from '../wire/grpc.js';
 import { Malformed } from '../wire/xdr.js';
 import { Line, LineError, type LineOptions } from './line.js';
 import { DETAILS } from './well-known.js';
+
+/** What is wrong with an answer: it is no gRPC at all, or what it holds cannot be read. */
+export type Oddity = 'foreign' | 'garbled';
 
 /** A call that was not done. */
 export class CallError extends Error {
@@ -27,17 +32,20 @@ export class CallError extends Error {
   readonly details: Uint8Array | undefined;
   /** Why it got nowhere, if it did. */
   readonly line: LineError | undefined;
+  /** It was answered, and not as dracd does. */
+  readonly oddity: Oddity | undefined;
 
   constructor(
     status: GrpcStatus,
     message: string,
-    { details, line }: { details?: Uint8Array | undefined; line?: LineError } = {},
+    { details, line, oddity }: { details?: Uint8Array | undefined; line?: LineError; oddity?: Oddity } = {},
   ) {
     super(message);
     this.name = 'CallError';
     this.status = status;
     this.details = details;
     this.line = line;
+    this.oddity = oddity;
   }
 }
 
@@ -78,6 +86,12 @@ export type Incoming<T> = AsyncGenerator<T, void, void> & { cancel(): void };
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
 const MAX_TIMEOUT_MS = 99_999_999;
+/** More than the daemon ever says: see refusal.ts. */
+const MAX_WORDS = 500;
+const TYPE = /^application\/grpc(?:[+;]|$)/i;
+
+const shortened = (text: string): string =>
+  text.length > MAX_WORDS ? `${text.slice(0, MAX_WORDS)}...` : text;
 
 /** What HTTP says of a call that has no status of its own. */
 function withoutStatus(stream: ClientHttp2Stream, session: ClientHttp2Session): CallError {
@@ -96,12 +110,21 @@ function textOf(header: string | string[] | undefined): string {
   return typeof header === 'string' ? header : '';
 }
 
+/** Why the head of an answer is not that of gRPC, if it is not. */
+function foreign(head: Headers): CallError | undefined {
+  const status = Number(head[':status']);
+  const type = head['content-type'] ?? '';
+  if (status === 200 && TYPE.test(type)) return undefined;
+  const what = type === '' ? 'no content-type' : shortened(type);
+  return new CallError('UNAVAILABLE', `HTTP status ${status}, ${what}`, { oddity: 'foreign' });
+}
+
 /** Throws unless the headers, or trailers, say that it went well. */
 function check(headers: Headers): void {
   const status = statusIn(textOf(headers['grpc-status']));
   if (status === 'OK') return;
   const details = bytesOf(headers[DETAILS]);
-  throw new CallError(status, messageIn(textOf(headers['grpc-message'])), { details });
+  throw new CallError(status, shortened(messageIn(textOf(headers['grpc-message']))), { details });
 }
 
 export class Calls {
@@ -132,10 +155,11 @@ export class Calls {
     return answer;
   }
 
-  /** A call with many answers. */
-  many(path: string, request: Uint8Array): Incoming<Uint8Array> {
+  /** A call with many answers; a server that is silent for so long when one is waited for has failed. */
+  many(path: string, request: Uint8Array, silenceMs = Infinity): Incoming<Uint8Array> {
     const ending = new Ending();
-    return Object.assign(this.#messages(path, request, { ending, headers: {} }), {
+    const messages = this.#messages(path, request, { ending, headers: {} });
+    return Object.assign(silenceMs === Infinity ? messages : this.#heard(messages, ending, silenceMs), {
       cancel: () => {
         ending.end();
       },
@@ -144,6 +168,31 @@ export class Calls {
 
   close(): void {
     this.#line.close();
+  }
+
+  /** Time counts while a message is waited for, and not while the last one is being used: that may be written to a pipe. */
+  async *#heard(
+    messages: AsyncIterable<Uint8Array>,
+    ending: Ending,
+    silenceMs: number,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const silence = { isTooLong: false };
+    const wait = (): Timer =>
+      this.#options.clock.after(silenceMs, () => {
+        silence.isTooLong = true;
+        ending.end();
+      });
+    let timer = wait();
+    try {
+      for await (const message of messages) {
+        timer.stop();
+        yield message;
+        timer = wait();
+      }
+    } finally {
+      timer.stop();
+    }
+    if (silence.isTooLong) throw new CallError('DEADLINE_EXCEEDED', '');
   }
 
   async #open(ending: Ending): Promise<ClientHttp2Session | undefined> {
@@ -205,23 +254,28 @@ async function* received(
 ): AsyncGenerator<Uint8Array, void, void> {
   const got: { head?: Headers; tail?: Headers } = {};
   const closed = new Promise<void>((resolve) => stream.once('close', resolve));
-  stream.once('response', (headers) => (got.head = headers));
+  let stranger: CallError | undefined;
+  stream.once('response', (headers) => {
+    got.head = headers;
+    stranger = foreign(headers);
+  });
   stream.once('trailers', (headers: Headers) => (got.tail = headers));
   stream.on('error', () => undefined);
   stream.end(request);
   const reader = new MessageReader();
   try {
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }))
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+      if (stranger !== undefined) break;
       yield* reader.take(chunk as Uint8Array);
+    }
   } catch (thrown) {
     // Of a stream that has broken, the headers tell more.
-    if (thrown instanceof Malformed) throw new CallError('RESOURCE_EXHAUSTED', thrown.message);
+    if (thrown instanceof Malformed) throw new CallError('INTERNAL', thrown.message, { oddity: 'garbled' });
   }
+  if (stranger !== undefined) throw stranger;
   await closed;
   const { head, tail } = got;
   const found = tail ?? head;
   if (found?.['grpc-status'] !== undefined) check(found);
-  else if (head?.[':status'] !== undefined && Number(head[':status']) !== 200)
-    throw new CallError('UNIMPLEMENTED', `HTTP status ${Number(head[':status'])}`);
   else throw withoutStatus(stream, session);
 }

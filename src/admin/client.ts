@@ -1,13 +1,14 @@
 /**
  * client - speaks dracd.admin.v1.Admin to a daemon, as dracctl does
  *
- * Every call has a deadline; streams have none. What goes wrong is an AdminError: the status, the
+ * Every call has a deadline; of a list each message has one, of a watch none. What goes wrong is an AdminError: the status, the
  * reason and the fields that the daemon named, and what to do about it.
  *
  * Limits: List and Watch are read as fast as they are consumed, no faster.
  */
 import type { Clock } from '../runtime/clock.js';
 import type { GrpcStatus } from '../wire/grpc.js';
+import { Malformed } from '../wire/xdr.js';
 import { CallError, Calls, type Incoming } from './calls.js';
 import type { AuthorizeRequest } from './gen/dracd/admin/v1/AuthorizeRequest.js';
 import type { AuthorizeResponse__Output } from './gen/dracd/admin/v1/AuthorizeResponse.js';
@@ -83,6 +84,16 @@ interface Told extends Details, Pick<Unreached, 'words' | 'cure' | 'isForbidden'
 interface Details {
   readonly reason: string;
   readonly violations: readonly Violation[];
+}
+
+/** Reads what a server has sent. */
+function understood<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!(thrown instanceof Malformed)) throw thrown;
+    throw new CallError('INTERNAL', thrown.message, { oddity: 'garbled' });
+  }
 }
 
 function readDetails(bytes: Uint8Array | undefined): Details {
@@ -199,7 +210,7 @@ export class AdminClient {
 
   /** Rows, a message at a time. */
   list(request: ListRequest): Incoming<ListResponse__Output> {
-    return this.#read<ListResponse__Output>('List', request);
+    return this.#read<ListResponse__Output>('List', request, this.#options.timeoutMs);
   }
 
   /** Changes, a message at a time, until the daemon stops or the caller cancels. */
@@ -215,18 +226,18 @@ export class AdminClient {
     const { timeoutMs } = this.#options;
     try {
       const bytes = await this.#calls.one(pathOf(call), requestBytes(call, request), timeoutMs);
-      return answerIn(call, bytes) as Answer;
+      return understood(() => answerIn(call, bytes) as Answer);
     } catch (thrown) {
       throw await this.#errorOf(thrown);
     }
   }
 
-  #read<Answer>(call: CallName, request: object): Incoming<Answer> {
-    const stream = this.#calls.many(pathOf(call), requestBytes(call, request));
+  #read<Answer>(call: CallName, request: object, silenceMs?: number): Incoming<Answer> {
+    const stream = this.#calls.many(pathOf(call), requestBytes(call, request), silenceMs);
     const errorOf = (thrown: unknown): Promise<unknown> => this.#errorOf(thrown);
     const messages = async function* (): AsyncGenerator<Answer, void, void> {
       try {
-        for await (const bytes of stream) yield answerIn(call, bytes) as Answer;
+        for await (const bytes of stream) yield understood(() => answerIn(call, bytes) as Answer);
       } catch (thrown) {
         throw await errorOf(thrown);
       }
@@ -241,8 +252,17 @@ export class AdminClient {
   async #errorOf(thrown: unknown): Promise<unknown> {
     if (!(thrown instanceof CallError)) return thrown;
     const { clock, server, timeoutMs } = this.#options;
-    const { details: bytes, line, message, status } = thrown;
-    const details = readDetails(bytes);
+    const { line, message, oddity, status } = thrown;
+    if (oddity !== undefined) {
+      const { odd } = await import('./unreached.js');
+      return new AdminError(thrown, { ...odd(server, oddity, message), reason: '', violations: [] });
+    }
+    let details: Details;
+    try {
+      details = understood(() => readDetails(thrown.details));
+    } catch (garbled) {
+      return this.#errorOf(garbled);
+    }
     if (line !== undefined) {
       const { unreached } = await import('./unreached.js');
       return new AdminError(thrown, {

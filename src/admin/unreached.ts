@@ -1,5 +1,5 @@
 /**
- * unreached - why there is no connection to a daemon, in words, and what to do about it
+ * unreached - why there is no connection to a daemon, or none that is of use, in words, and what to do about it
  *
  * A port is knocked at once more, and it is listened to what TLS says then. A daemon hangs up without a word when it does not
  * believe a certificate; what the certificate itself tells (that it is over, that it is for servers) is looked at
@@ -11,6 +11,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '../runtime/clock.js';
 import type { Identity } from './identity.js';
+import type { Oddity } from './calls.js';
 import { type LineError, tlsOptions } from './line.js';
 
 export interface Unreached {
@@ -198,6 +199,19 @@ function ofKnock(door: Door, knocked: Knock): Unreached {
     words: `dracd is not reached at ${server}: ${message === '' ? code : message}`,
     cure: 'is dracd running, and is this the port in [admin] listen?',
   };
+}
+
+/** What to say of an answer that dracd does not give. */
+export function odd(server: string, oddity: Oddity, what: string): Unreached {
+  return oddity === 'foreign'
+    ? {
+        words: `what answers at ${server} is not dracd: it answers with ${what}`,
+        cure: 'is this the place in [admin] listen, and is there no proxy or web server before it?',
+      }
+    : {
+        words: `the answer of ${server} cannot be understood: ${what}`,
+        cure: 'is it dracd that answers there, and as new as dracctl? (dracctl --version, dracd --version)',
+      };
 }
 
 export async function unreached(door: Door, line: LineError): Promise<Unreached> {

@@ -28,11 +28,11 @@ export const EXIT_TEXT = `
 Exit status:
    0  done; also when the reader of the output has seen enough, and when watch or top was told to end
    1  the answer is no: explain: may not relay; history: could not; revoke, unpin, undeny, forget: there was none
-   2  dracd could not do it, or refuses it; history: it cannot be told
+   2  dracd could not do it, or refuses it, or its answer cannot be understood; history: it cannot be told
   64  the command line or a field is wrong
   65  import: a line of the file is wrong (without --partial nothing was done)
   66  a file cannot be read: that of import, or --cert, --key, --ca
-  69  dracd is not reached; watch, top: it is gone
+  69  dracd is not reached, or it is not dracd that answers; watch, top: it is gone
   73  export: the file cannot be made
   74  the output cannot be written
   75  try again later

@@ -15,14 +15,15 @@ export const NO_ROOM =
   `there is no room for it: dracd keeps ${MAX_ENTRIES} pins and grants of operators, and with denies ` +
   `${DENY_ROOM * MAX_ENTRIES} entries`;
 
-interface Row {
+export interface Row {
   readonly kind: Entry['kind'];
   readonly subject: string;
 }
 
 const keyOf = ({ kind, subject }: Row): string => `${kind} ${subject}`;
 
-async function present({ client }: Job): Promise<Row[]> {
+/** The entries that dracd has. */
+export async function present({ client }: Job): Promise<Row[]> {
   const found: Row[] = [];
   const messages = client.list({});
   for await (const { rows } of messages)
@@ -37,15 +38,15 @@ async function present({ client }: Job): Promise<Row[]> {
   return found;
 }
 
-/** Those of the entries, in their order, that dracd would refuse because it is full. */
-export async function beyondRoom(job: Job, entries: readonly Entry[]): Promise<Entry[]> {
+/** Those of the entries, in their order, that dracd would refuse because it is full beside what is present. */
+export function beyondRoom(entries: readonly Entry[], before: readonly Row[]): Entry[] {
   const isDenied = deniedBy(entries);
   // A deny ends the grants that it holds.
   const stays = ({ kind, subject }: Row): boolean => {
     const network = kind === 'grant' ? parseNetwork(subject) : undefined;
     return network === undefined || !isDenied(subjectOf(network));
   };
-  const rows = (await present(job)).filter(stays);
+  const rows = before.filter(stays);
   const keys = new Set(rows.map(keyOf));
   let allowing = rows.filter(({ kind }) => kind !== 'deny').length;
   return entries.filter((entry) => {

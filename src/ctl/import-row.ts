@@ -14,6 +14,7 @@ import {
   readUser,
 } from '../admin/fields.js';
 import type { Subject } from '../core/subject.js';
+import { readTimeText } from '../runtime/time-text.js';
 import type { Fields } from './records.js';
 
 export type Kind = 'deny' | 'pin' | 'grant';
@@ -55,8 +56,8 @@ function readKind(text: string): Read<Kind> {
 
 function readEnd(text: string, kind: Kind, now: number): Read<number | undefined> {
   if (text === '') return kind === 'grant' ? { wrong: 'a grant must have an end' } : { value: undefined };
-  const end = TIME.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(end)) return { wrong: 'must be a time such as 2027-01-31T12:00:00Z' };
+  const end = TIME.test(text) ? readTimeText(text) : undefined;
+  if (end === undefined) return { wrong: 'must be a time such as 2027-01-31T12:00:00Z' };
   // What is over, or nearly, is no mistake of the file.
   if (end - now < 1_000) return { value: end };
   const seconds = Math.floor((end - now) / 1_000);

@@ -12,7 +12,7 @@ import { Complaints } from './complaints.js';
 import { CtlError, EXIT } from './exit.js';
 import { type Plan, readPlan, type Source } from './import-plan.js';
 import { send } from './import-requests.js';
-import { beyondRoom, NO_ROOM } from './import-room.js';
+import { beyondRoom, NO_ROOM, present } from './import-room.js';
 import type { Entry } from './import-row.js';
 import { json } from './output.js';
 import { Progress } from './progress.js';
@@ -65,13 +65,40 @@ interface Importing {
   readonly complaints: Complaints;
 }
 
-/** Asks dracd about every row, and answers those that it would refuse, with why. */
-async function refusedOf({ job, options, clock }: Importing, plan: Plan): Promise<Map<Entry, string>> {
+/**
+ * Those that dracd would refuse, with why. Room is counted first: what there is none for is not asked about, which would take long
+ * of a large file. What is refused leaves its room to what follows, which is asked about then.
+ */
+async function refusedOf(importing: Importing, plan: Plan): Promise<Map<Entry, string>> {
+  const { job, options } = importing;
   const refused = new Map<Entry, string>();
+  const before = await present(job);
+  let beyond = new Set(beyondRoom(plan.entries, before));
+  const hasToFit = options.partial !== true && options.dryRun !== true;
+  const asked = new Set<Entry>();
+  while (!hasToFit || beyond.size === 0) {
+    const isNext = (entry: Entry): boolean => !refused.has(entry) && !beyond.has(entry) && !asked.has(entry);
+    const fit = plan.entries.filter(isNext);
+    if (fit.length === 0) break;
+    await ask(importing, fit, refused);
+    for (const entry of fit) asked.add(entry);
+    const left = plan.entries.filter((entry) => !refused.has(entry));
+    beyond = new Set(beyondRoom(left, before));
+  }
+  for (const entry of beyond) refused.set(entry, NO_ROOM);
+  return refused;
+}
+
+/** Asks dracd about rows, and notes those that it would refuse, with why. */
+async function ask(
+  { job, options, clock }: Importing,
+  entries: readonly Entry[],
+  refused: Map<Entry, string>,
+): Promise<void> {
   const progress = new Progress(clock, process.stderr.isTTY);
   let count = 0;
   try {
-    await send(plan.entries, {
+    await send(entries, {
       job,
       file: options.file,
       now: () => clock.wall(),
@@ -82,12 +109,9 @@ async function refusedOf({ job, options, clock }: Importing, plan: Plan): Promis
       },
       onRefused: (entry, why) => refused.set(entry, why),
     });
-    const fit = plan.entries.filter((entry) => !refused.has(entry));
-    for (const entry of await beyondRoom(job, fit)) refused.set(entry, NO_ROOM);
   } finally {
     progress.clear();
   }
-  return refused;
 }
 
 async function perform(

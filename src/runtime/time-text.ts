@@ -9,8 +9,19 @@ const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d
 export const TIME_HINT =
   'It must be a time with its zone, such as 2026-11-25T14:03:22Z or 2026-11-25T15:03+01:00.';
 
+/** As far as `2026-11-25T14:03`. */
+const MINUTES = 16;
+
+/** Whether there is such a day and hour: Date takes February 31 for March 3, and 24:00 for the next day. */
+function exists(text: string): boolean {
+  const minutes = text.slice(0, MINUTES);
+  const ms = Date.parse(`${minutes}Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(minutes);
+}
+
 /** Epoch milliseconds; undefined when it is no time. */
 export function readTimeText(text: string): number | undefined {
-  const ms = TIME.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : NaN;
+  const upper = text.replace(' ', 'T').toUpperCase();
+  const ms = TIME.test(text) && exists(upper) ? Date.parse(upper) : NaN;
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -7,6 +7,8 @@
 import { Fault } from '../../src/core/fault.js';
 import { numberToAddress, parseAddress } from '../../src/core/address.js';
 import type { ClientAddress } from '../../src/core/address.js';
+import { isWithin } from '../../src/core/network.js';
+import { networkOfSubject } from '../../src/core/subject.js';
 import type {
   Change,
   ChangeKind,
@@ -92,7 +94,10 @@ export class MemoryOperations implements Operations {
     by: { author: string; reason: string },
   ): Promise<number> {
     return this.#done('revoke', { selection, ...by }, () => {
-      const grants = [...this.entries].filter(([, { kind }]) => kind === 'grant');
+      const within = 'within' in selection ? networkOfSubject(selection.within) : undefined;
+      const isSelected = ({ kind, subject }: Row): boolean =>
+        kind === 'grant' && (within === undefined || isWithin(networkOfSubject(subject), within));
+      const grants = [...this.entries].filter(([, row]) => isSelected(row));
       for (const [key, row] of grants) {
         this.entries.delete(key);
         this.change('revoked', row, by);

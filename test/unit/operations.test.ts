@@ -147,6 +147,20 @@ test('forget: leases and grants first, then the records; no act of it names the 
   expect(acts.slice(before)).toEqual([{ what: 'forget', ...by, at: world.w, outcome: 'done', count: 7 }]);
 });
 
+test("an operator's grant of a network outlives the revocation, and the forgetting, of an address inside it", async () => {
+  const { done, operations, rows, world } = office();
+  await done(operations.authorize({ ...wish('203.0.113.0/24'), lifetimeMs: 60_000 }));
+  const within = (text: string) => done(operations.revoke({ within: subject(text) }, by));
+  const grants = (): string[] => rows({ kind: 'grant' }).map((row) => row.subject);
+  expect(await within('203.0.113.7')).toBe(0);
+  expect(await done(operations.forget(at('203.0.113.7'), by))).toEqual({ grants: 0, records: 7 });
+  expect(grants()).toEqual(['203.0.113.0/24']);
+  expect(world.ledger.ask(at('203.0.113.7')).verdict).toBe('permitted');
+  expect(await within('203.0.113.0/24')).toBe(1);
+  expect(grants()).toEqual([]);
+  expect(world.ledger.ask(at('203.0.113.7')).verdict).toBe('not');
+});
+
 test('forget: what has ended is not remembered of it, nor of what covered it; of others it is', async () => {
   const { done, operations, world } = office();
   const all = ['192.0.2.7', '192.0.2.77', '2001:db8:5:6::7', '2001:db8:5:7::7'];

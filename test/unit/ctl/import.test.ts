@@ -25,6 +25,18 @@ const WRONG = [
   ['{"address":"10.0.0.0/7","kind":"pin"}', 'address: 10.0.0.0/7 is too large to be let relay'],
   ['{"address":"192.0.2.1","kind":"grant"}', 'expiresAt: a grant must have an end'],
   ['{"address":"192.0.2.1","kind":"pin","expiresAt":"tomorrow"}', 'expiresAt: must be a time such as 2027'],
+  [
+    '{"address":"192.0.2.1","kind":"deny","expiresAt":"2027-02-31T00:00:00Z"}',
+    'expiresAt: must be a time such as',
+  ],
+  [
+    '{"address":"192.0.2.1","kind":"deny","expiresAt":"2027-02-29T00:00:00+01:00"}',
+    'expiresAt: must be a time',
+  ],
+  [
+    '{"address":"192.0.2.1","kind":"deny","expiresAt":"2027-02-28T24:00:00Z"}',
+    'expiresAt: must be a time such as',
+  ],
   [`{"address":"192.0.2.1","kind":"grant","expiresAt":"${IN_YEARS}"}`, 'expiresAt: .*to 7 days from now'],
   [`{"address":"192.0.2.1","kind":"deny","expiresAt":"${IN_YEARS}"}`, 'expiresAt: .*to 365 days from now'],
   ['{"address":"192.0.2.1","kind":"pin","reason":"a\\u0007"}', 'reason: has the character U\\+0007'],
@@ -201,6 +213,58 @@ test('room: pins and grants up to their limit, denies up to theirs, what is ther
   );
   expect((await ctl(['import', '-'], { input })).stdout).toBe('0 denies, 0 pins, 0 grants; 1 were refused\n');
   expect(operations.calls).toEqual([]);
+});
+
+test('room is counted first: what there is none for is not asked about, but when what is before it is refused', async () => {
+  const { ctl, operations } = await stand();
+  for (let n = 0; n < 19_999; n += 1) operations.put('deny', `10.9.${n >> 8}.${n & 255}`, { author: 'ann' });
+  const refuse = (address: string): void => {
+    operations.refusals.set(address, new Fault('REFUSED', `${address} is refused`));
+  };
+  const denies = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((address) => [address, 'deny'] as const);
+  const input = rowsOf(denies);
+  // Neither the second nor the third is asked about.
+  refuse('192.0.2.2');
+  refuse('192.0.2.3');
+  const full = await ctl(['import', '-'], { input });
+  expect(full).toMatchObject({ code: 2, stdout: '0 denies, 0 pins, 0 grants; 2 were refused\n' });
+  expect(full.stderr).toMatch(
+    /^dracctl: -:3: there is no room for it.*\ndracctl: -:4: there is no room for it/,
+  );
+  const dry = await ctl(['import', '-', '--dry-run'], { input });
+  expect(dry.stdout).toBe('would do: 1 denies, 0 pins, 0 grants; 2 would be refused\n');
+  expect(dry.stderr).not.toContain('is refused');
+  // The first leaves its room to the second, and that to the third.
+  refuse('192.0.2.1');
+  operations.refusals.delete('192.0.2.3');
+  const rest = await ctl(['import', '-', '--partial'], { input });
+  expect(rest).toMatchObject({
+    code: 2,
+    stdout: '1 denies, 0 pins, 0 grants; 2 were refused\n',
+    stderr: expect.stringMatching(
+      /^dracctl: -:2: 192.0.2.1 is refused\ndracctl: -:3: 192.0.2.2 is refused\n/,
+    ) as string,
+  });
+  expect(operations.calls).toMatchObject([{ call: 'deny', subject: '192.0.2.3' }]);
+});
+
+test('a deny of a good part of the world is asked about', async () => {
+  const { ctl, operations } = await stand();
+  const input = rowsOf([
+    ['192.0.2.1', 'deny'],
+    ['0.0.0.0/1', 'deny'],
+  ]);
+  expect(await ctl(['import', '-'], { input })).toMatchObject({
+    code: 64,
+    stdout: '0 denies, 0 pins, 0 grants\n',
+    stderr: `dracctl: line 3 denies 0.0.0.0/1: mail for a good part of the world; nothing was done
+  cure: say --yes if you mean it\n`,
+  });
+  const dry = await ctl(['import', '-', '--dry-run'], { input });
+  expect(dry).toMatchObject({ code: 0, stdout: 'would do: 2 denies, 0 pins, 0 grants\n', stderr: '' });
+  expect(operations.calls).toEqual([]);
+  expect(await ctl(['import', '-', '--yes'], { input })).toMatchObject({ code: 0, stderr: '' });
+  expect(operations.calls.map(({ subject }) => subject).sort()).toEqual(['0.0.0.0/1', '192.0.2.1']);
 });
 
 test('files without rows: nothing, blank lines, a heading alone', async () => {

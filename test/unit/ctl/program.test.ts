@@ -78,6 +78,7 @@ const UNMEANT: readonly (readonly [readonly string[], string])[] = [
   [['pin', ...WHY], "missing required argument 'ADDRESS'"],
   [['history', '192.0.2.7', '--at', '2026-11-25 14:03'], "'--at <TIME>'.*a time with its zone"],
   [['history', '192.0.2.7', '--at', '2026-13-25T14:03Z'], "'--at <TIME>'.*a time with its zone"],
+  [['history', '192.0.2.7', '--at', '2026-02-30T14:03Z'], "'--at <TIME>'.*a time with its zone"],
   [['forget', '192.0.2.7'], "required option '-r, --reason <TEXT>' not specified"],
   [['list', '--limit', '1001'], 'a whole number from 1 to 1000'],
   [['list', '--kind', 'lease'], 'Allowed choices are grant, pin, deny'],
@@ -126,6 +127,23 @@ test('list of an address tells of the networks around it, of a network what is i
   expect(await listed('192.0.2.7')).toEqual(['192.0.2.0/24', '192.0.2.7']);
   expect(await listed('192.0.2.9')).toEqual(['192.0.2.0/24']);
   expect(await listed('192.0.2.0/28')).toEqual(['192.0.2.7', '192.0.2.8']);
+});
+
+test('revoke tells of what lets it relay on: grants and pins of networks around it, unless it is denied', async () => {
+  const { ctl, operations } = await stand();
+  operations.put('grant', '203.0.113.0/24', { author: 'ann' });
+  operations.put('grant', '203.0.113.7');
+  const revoked = (address: string) => ctl(['revoke', address, ...WHY]);
+  const still = (address: string, how: string): string =>
+    `dracctl: ${address} may still relay: 203.0.113.0/24 is ${how}\n  cure: dracctl deny ${address} --reason REASON\n`;
+  const granted = still('203.0.113.7', 'granted');
+  expect(await revoked('203.0.113.7')).toMatchObject({ code: 0, stdout: '1 revoked.\n', stderr: granted });
+  expect(await revoked('203.0.113.7')).toMatchObject({ code: 1, stdout: '0 revoked.\n', stderr: granted });
+  expect(await revoked('203.0.113.0/24')).toMatchObject({ code: 0, stdout: '1 revoked.\n', stderr: '' });
+  operations.put('pin', '203.0.113.0/24');
+  expect((await revoked('203.0.113.8')).stderr).toBe(still('203.0.113.8', 'pinned'));
+  operations.put('deny', '203.0.113.8');
+  expect(await revoked('203.0.113.8')).toMatchObject({ code: 1, stderr: '' });
 });
 
 test('two wrong fields are two lines', async () => {
