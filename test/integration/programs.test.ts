@@ -176,6 +176,14 @@ describe('dracauth', () => {
     expect((await dracauth(port, { TCPREMOTEIP: '10.2.0.4' })).stdout).toBe('10.2.0.4: success\n');
   });
 
+  test('who cannot be told the answers has all addresses reported all the same', async () => {
+    const clients = ['10.2.0.6', '10.2.0.7', '10.2.0.8'];
+    const words = [process.execPath, DRACAUTH, '-p', String(daemon.port), ...clients];
+    const ended = await run(['sh', '-c', 'exec "$@" > /dev/full', 'sh', ...words]);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    for (const client of clients) expect(await lookup(daemon.mapPath, client)).toMatch(/^\d+$/);
+  });
+
   test('the exit status is the answer, of several the highest', async () => {
     const ended = await dracauth(['-p', String(daemon.port), '127.0.0.9', '10.2.0.5']);
     expect(ended).toMatchObject({ code: 1, stdout: '127.0.0.9: permission denied\n10.2.0.5: success\n' });

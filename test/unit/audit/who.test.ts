@@ -269,6 +269,28 @@ test('hashed: found with the key, by network too, and not without or with anothe
   ).toBe('permitted');
 });
 
+test('a time that is yet to come cannot be told, whoever may relay, or is denied, by now', async () => {
+  const trail = new Trail().add(grant(), entry('pin', { subject: '192.0.2.0/24' }));
+  trail.now = T0 + MINUTE;
+  expect(await trail.verdicts(T0 + MINUTE, T0 + MINUTE + 1)).toEqual(['permitted', 'unknown']);
+  expect((await trail.who(T0 + 2 * MINUTE)).words).toContain('that time is yet to come');
+  trail.add(entry('deny', { at: T0 + 1 }));
+  expect(await trail.verdicts(T0 + MINUTE, T0 + MINUTE + 1)).toEqual(['not', 'unknown']);
+});
+
+test('what was forgotten since may have been a deny: it is said, and not of times after', async () => {
+  const trail = new Trail().add(
+    entry('pin', { subject: '192.0.2.0/24' }),
+    { kind: 'use', subject: '192.0.2.0/24', count: 4, at: T0 + 2 },
+    { kind: 'act', what: 'forget', author: 'ann', reason: 'request 12', outcome: 'done', at: T0 + DAY / 2 },
+  );
+  const before = await trail.who(T0 + MINUTE);
+  expect(before.words).toContain('An address was forgotten on');
+  // The network's uses are not this client's.
+  expect(before.words).toContain('let clients of 192.0.2.0/24 through 4 times');
+  expect((await trail.who(T0 + DAY / 2 + 1)).words).not.toContain('forgotten');
+});
+
 test('truncated: says that it is only to the network, and that a neighbour’s lease has ended says nothing', async () => {
   const trail = new Trail(new Privacy('truncated')).add(
     grant(),
