@@ -117,3 +117,23 @@ test('what is written goes out at once, whatever the turnstile does', async () =
   await new Promise((resolve) => passage.write(sent, resolve));
   expect(Buffer.concat(written)).toEqual(sent);
 });
+
+test('what is written when the client has ended is no error: HTTP/2 may be about to write', async () => {
+  const written: Buffer[] = [];
+  const socket = new Duplex({
+    read: () => undefined,
+    write: (piece: Buffer, _encoding, done) => {
+      written.push(piece);
+      done();
+    },
+  });
+  const passage = new Passage(socket, new Turnstile({ soon: (step) => void setImmediate(step) }));
+  const errors: unknown[] = [];
+  passage.on('error', (error) => errors.push(error)).resume();
+  const ended = new Promise((resolve) => passage.once('end', resolve));
+  socket.push(null);
+  await ended;
+  await new Promise(setImmediate);
+  const answer = await new Promise((resolve) => passage.write('late', resolve));
+  expect([answer ?? 'no error', errors, Buffer.concat(written).toString()]).toEqual(['no error', [], 'late']);
+});
