@@ -28,7 +28,7 @@ export interface ResumeOptions {
   /** What was stored of operators' entries, and those that are in force. */
   readonly stored: readonly OperatorEntry[];
   readonly entries: Iterable<OperatorEntry>;
-  /** Those that run now. */
+  /** Those whose end will be told, if it is not told here. */
   readonly leases: Iterable<EndedLease>;
   /** What a lease of this client covers. */
   readonly coverageOf: (client: ClientAddress) => Subject;

@@ -74,6 +74,19 @@ test('leases that end while it is down are told, in the order in which they ende
   expect(after(world, before)).toHaveLength(4);
 });
 
+test('leases that end while a start takes them over are told once', async () => {
+  const world = await watched(4);
+  const before = world.heard.position;
+  await world.kill();
+  world.clock.advance(LIFETIME - 5_000);
+  await world.start({ restoringMs: 2_500 });
+  expect(world.run.ledger.size).toBe(4);
+  expect(world.watch()).toBe(true);
+  world.pass(250);
+  await allIsTold(world);
+  expect(after(world, before).sort()).toEqual([`expired ${C(0)}`, `expired ${C(1)}`]);
+});
+
 test('a revocation that was cut short in the middle is told to the end', async () => {
   const world = await watched();
   await Promise.all(Array.from({ length: 2_500 }, (_, n) => world.add(C(n))));

@@ -42,6 +42,8 @@ export interface KeptOptions {
   readonly boot?: string;
   /** How long it takes to read what is stored. */
   readonly readingMs?: number;
+  /** How long it takes to take it over. */
+  readonly restoringMs?: number;
 }
 
 interface Run {
@@ -181,6 +183,7 @@ export class KeptWorld {
     const stored = loadEntries(directory);
     entries.restore(stored);
     ledger.restore(grants);
+    clock.advance(options.restoringMs ?? 0);
     await kept.resume({ standing, coverage, tail, stored });
     this.#run = { book, changes, entries, journal, kept, ledger, standing };
   }
