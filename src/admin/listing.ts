@@ -2,8 +2,8 @@
  * listing - sends rows to a client, never faster than it reads and never holding up a report
  *
  * Rows are looked at for SLICE_MS, then the event loop has its turn. Messages of ROWS_A_MESSAGE rows, the first ones smaller:
- * a daemon's first list is written by code that has not been compiled yet. While the client's window is full nothing is
- * read from the table, and what is held for it stays a few messages.
+ * a daemon's first list is written by code that has not been compiled yet. One message is under way at a time: several that
+ * wait would be encoded in one turn. While the client's window is full nothing is read from the table.
  *
  * Limits: a client that reads nothing for STALL_MS is given up.
  */
@@ -48,9 +48,7 @@ export async function sendListing(
   { clock, ending }: { readonly clock: Clock; readonly ending: Ending },
 ): Promise<void> {
   const { rows, matches, page, opening } = listing;
-  const send = async (message: ListResponse): Promise<void> => {
-    if (!call.write(message)) await drained(call, clock);
-  };
+  const send = (message: ListResponse): Promise<void> => sent(call, message, clock);
   await send(opening);
   let batch: Row[] = [];
   let size = ROWS_AT_FIRST;
@@ -80,19 +78,23 @@ export async function sendListing(
   if (last.nextPageToken !== '') await send({ nextPageToken: last.nextPageToken });
 }
 
-/** Resolves when the client has read, or has gone. Rejects when it does neither for too long. */
-function drained(call: ListCall, clock: Clock): Promise<void> {
+/** Resolves when the message has left, or the client has gone. Rejects when neither comes to pass for too long. */
+function sent(call: ListCall, message: ListResponse, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
-    const done = (): void => {
+    const over = (): void => {
       timer.stop();
-      call.off('drain', done).off('cancelled', done);
+      call.off('cancelled', done);
+    };
+    const done = (): void => {
+      over();
       resolve();
     };
     const timer = clock.after(STALL_MS, () => {
-      call.off('drain', done).off('cancelled', done);
+      over();
       reject(new Refusal('TOO_SLOW', `nothing was read for ${STALL_MS / 1_000} seconds`));
     });
-    call.on('drain', done).on('cancelled', done);
+    call.on('cancelled', done);
+    call.write(message, done);
     if (call.cancelled) done();
   });
 }

@@ -1,8 +1,11 @@
 /** listing, page, filter - rows as a client gets them: filters, pages in order, and many of them without a stall */
+import { EventEmitter } from 'node:events';
 import type { ListRequest } from '../../../src/admin/gen/dracd/admin/v1/ListRequest.js';
-import { ROWS_A_MESSAGE, ROWS_AT_FIRST } from '../../../src/admin/listing.js';
+import { type ListCall, ROWS_A_MESSAGE, ROWS_AT_FIRST, sendListing } from '../../../src/admin/listing.js';
+import type { Row } from '../../../src/admin/operations.js';
 import { parseNetwork } from '../../../src/core/network.js';
 import { type Subject, subjectOf } from '../../../src/core/subject.js';
+import { systemClock } from '../../../src/runtime/clock.js';
 import { EPOCH, NOW, nth, REPORTER } from '../../support/operations.js';
 import { until } from '../../support/processes.js';
 import { closeAll, open, type Opened } from './doors.js';
@@ -184,6 +187,36 @@ test('a client that does not read: rows wait in the table, not for it', async ()
   expect(door.server.load.lists).toBe(1);
   stream.cancel();
   await until('the list is given up', 5_000, () => door.server.load.lists === 0);
+});
+
+test('one message is under way at a time, however willing the stream is', async () => {
+  let [underWay, most, messages] = [0, 0, 0];
+  const call = Object.assign(new EventEmitter(), {
+    cancelled: false,
+    write: (_: unknown, done: () => void): boolean => {
+      underWay += 1;
+      messages += 1;
+      most = Math.max(most, underWay);
+      setImmediate(() => {
+        underWay -= 1;
+        done();
+      });
+      return true;
+    },
+  });
+  const rows = Array.from({ length: 2_000 }, (_, n): Row => ({
+    kind: 'grant',
+    subject: nth(n),
+    expiresAt: NOW,
+  }));
+  const listing = { rows, matches: () => true, page: undefined, opening: {} };
+  await sendListing(call as unknown as ListCall, listing, {
+    clock: systemClock,
+    ending: { ended: undefined },
+  });
+  expect(messages).toBeGreaterThan(2_000 / ROWS_A_MESSAGE);
+  expect({ most, underWay }).toEqual({ most: 1, underWay: 0 });
+  expect(call.listenerCount('cancelled')).toBe(0);
 });
 
 test('lists are limited', async () => {
