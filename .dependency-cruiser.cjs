@@ -67,7 +67,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(ctl/|doctor\\.ts|admin/(client|fields|identity)\\.ts|core/(address|network|operator-entry|prefix-map|subject)\\.ts|admin/gen/|runtime/(clock|printable|log|time-text)\\.ts|version\\.ts)',
+          '^src/(ctl/|doctor\\.ts|admin/(client|fields|identity)\\.ts|core/(address|network|operator-entry|prefix-map|subject)\\.ts|admin/gen/|runtime/(clock|counted|printable|log|time-text)\\.ts|version\\.ts)',
       },
     },
     {

@@ -9,6 +9,7 @@ import type { ClientAddress } from './core/address.js';
 import type { Judgement } from './core/decision.js';
 import type { Leases } from './core/leases.js';
 import { isNetwork } from './core/subject.js';
+import { counted } from './runtime/counted.js';
 
 export interface ExplainOptions {
   readonly decide: (client: ClientAddress) => Judgement;
@@ -23,11 +24,10 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** A length of time in the one or two words that people use. */
 export function spoken(ms: number): string {
-  const count = (n: number, unit: string): string => `${n} ${unit}${n === 1 ? '' : 's'}`;
-  if (ms >= 2 * DAY_MS) return count(Math.floor(ms / DAY_MS), 'day');
-  if (ms >= 2 * HOUR_MS) return count(Math.floor(ms / HOUR_MS), 'hour');
-  if (ms >= MINUTE_MS) return count(Math.floor(ms / MINUTE_MS), 'minute');
-  return count(Math.max(0, Math.floor(ms / 1_000)), 'second');
+  if (ms >= 2 * DAY_MS) return counted(Math.floor(ms / DAY_MS), 'day');
+  if (ms >= 2 * HOUR_MS) return counted(Math.floor(ms / HOUR_MS), 'hour');
+  if (ms >= MINUTE_MS) return counted(Math.floor(ms / MINUTE_MS), 'minute');
+  return counted(Math.max(0, Math.floor(ms / 1_000)), 'second');
 }
 
 const inSeconds = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');

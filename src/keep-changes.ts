@@ -26,7 +26,7 @@ import type { Log } from './runtime/log.js';
 import { ChangeLog, removeChanges } from './store/change-log.js';
 import { loadEntries } from './store/entries-file.js';
 import { readChanges } from './store/read-changes.js';
-import type { Files } from './store/segment.js';
+import type { Files } from './store/files.js';
 import type { Since, TailFound } from './store/tail.js';
 import { FORMAT, type Head, type Now, sinceOf, type Told, toldIn, VERSION } from './told.js';
 
@@ -93,7 +93,8 @@ export function coverageRules(
 /** A log that was tampered with may say anything, and must not stop a start. */
 function judged(directory: string, now: Now): Told | string | undefined {
   try {
-    return toldIn(readChanges(directory), now);
+    const frames = readChanges(directory);
+    return frames === undefined ? 'it is damaged' : toldIn(frames, now);
   } catch {
     return 'it cannot be understood';
   }

@@ -2,6 +2,7 @@
 import type { AdminClient } from '../admin/client.js';
 import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
 import type { Stat__Output } from '../admin/gen/dracd/admin/v1/Stat.js';
+import { counted } from '../runtime/counted.js';
 import { legible } from '../runtime/printable.js';
 import { CtlError, EXIT } from './exit.js';
 import { coloured, heading, json, type Output, rowLine, rowObject, timeText } from './output.js';
@@ -61,12 +62,18 @@ export async function list({ client, output }: Job, options: ListOptions): Promi
   });
   // A list that is refused has no heading.
   let head = output.json ? '' : heading(output);
-  for await (const { rows } of messages) {
+  let shown = 0;
+  let hasMore = false;
+  for await (const { nextPageToken, rows } of messages) {
     output.write(head);
     head = '';
     output.write(rows.map((row) => (output.json ? json(rowObject(row)) : rowLine(output, row))).join(''));
     await output.flushed();
+    shown += rows.length;
+    hasMore = nextPageToken !== '';
   }
+  if (hasMore)
+    process.stderr.write(`dracctl: these are the first ${counted(shown, 'row')}, and there are more\n`);
   return 0;
 }
 

@@ -8,6 +8,7 @@
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { Row__Output } from '../admin/gen/dracd/admin/v1/Row.js';
 import type { Clock } from '../runtime/clock.js';
+import { counted } from '../runtime/counted.js';
 import { type Job, kindNumber, type ListOptions, type Status } from './commands.js';
 import { CtlError, EXIT } from './exit.js';
 import { Progress } from './progress.js';
@@ -88,9 +89,10 @@ export async function exportRows(job: Job, options: ExportOptions, clock: Clock)
       if (message.position !== null) position = positionText(message.position);
       count += message.rows.length;
       await sink.write(message.rows.map(text).join(''));
-      progress.tell(`${count} rows`);
+      progress.tell(counted(count, 'row'));
     }
-    if (told.toEnd) throw new CtlError(EXIT.failed, `told to end after ${count} rows; nothing was kept`);
+    if (told.toEnd)
+      throw new CtlError(EXIT.failed, `told to end after ${counted(count, 'row')}; nothing was kept`);
     await sink.finish();
   } catch (thrown) {
     await sink.abandon();
@@ -100,7 +102,9 @@ export async function exportRows(job: Job, options: ExportOptions, clock: Clock)
     progress.clear();
   }
   if (isFile || process.stderr.isTTY)
-    process.stderr.write(`${count} rows; what changes from here: dracctl watch --after ${position}\n`);
+    process.stderr.write(
+      `${counted(count, 'row')}; what changes from here: dracctl watch --after ${position}\n`,
+    );
   return 0;
 }
 

@@ -2,6 +2,7 @@
  * history - what dracctl says of the past of an address, in the words and lines of `dracd --who`; and forgetting it
  */
 import type { AuditRecord__Output } from '../admin/gen/dracd/admin/v1/AuditRecord.js';
+import { counted } from '../runtime/counted.js';
 import { legible } from '../runtime/printable.js';
 import { type Job, type Status, timeOf } from './commands.js';
 import { coloured, json, timeText } from './output.js';
@@ -65,7 +66,9 @@ export async function forget(
 ): Promise<Status> {
   const { grants, records } = await client.forget(erasure);
   output.write(
-    output.json ? json({ grants, records }) : `${grants} grants and ${records} records are gone.\n`,
+    output.json
+      ? json({ grants, records })
+      : `${counted(grants, 'grant')} and ${counted(records, 'record')} are gone.\n`,
   );
   return grants + records > 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@ import { createReadStream } from 'node:fs';
 import { PrefixMap } from '../core/prefix-map.js';
 import { networkOfSubject, type Subject } from '../core/subject.js';
 import type { Clock } from '../runtime/clock.js';
+import { counted } from '../runtime/counted.js';
 import type { Complaints } from './complaints.js';
 import { CtlError, EXIT } from './exit.js';
 import { type Checked, checkRow, type Entry, type Kind } from './import-row.js';
@@ -110,7 +111,7 @@ export async function readPlan(
     else if (before !== undefined) complain(line, [`${key} is in line ${before.line} already`]);
     else if (entry !== undefined) entries.set(key, entry);
     if (entries.size > MAX_ROWS) throw new CtlError(EXIT.data, `${file} has more than ${MAX_ROWS} rows`);
-    progress.tell(`${entries.size} rows checked`);
+    progress.tell(`${counted(entries.size, 'row')} checked`);
   }
   progress.clear();
   return { ...inOrder([...entries.values()]), over, wrong };

@@ -6,6 +6,7 @@
  * the file: author, reporter, createdAt.
  */
 import type { Clock } from '../runtime/clock.js';
+import { counted } from '../runtime/counted.js';
 import { legible } from '../runtime/printable.js';
 import type { Job, Status } from './commands.js';
 import { Complaints } from './complaints.js';
@@ -47,12 +48,16 @@ class Tally {
     const { refused } = this;
     const { deny: denies, pin: pins, grant: grants } = this.done;
     if (isJson) return json({ denies, pins, grants, over, denied, wrong, refused, dryRun: this.#isDry });
-    const counts = `${denies} denies, ${pins} pins, ${grants} grants`;
+    const counts = [counted(denies, 'deny', 'denies'), counted(pins, 'pin'), counted(grants, 'grant')].join(
+      ', ',
+    );
     const more = [
-      ...(over > 0 ? [`${over} are over`] : []),
-      ...(denied > 0 ? [`${denied} grants are denied`] : []),
-      ...(wrong > 0 ? [`${wrong} are wrong`] : []),
-      ...(refused > 0 ? [`${refused} ${this.#isDry ? 'would be' : 'were'} refused`] : []),
+      ...(over > 0 ? [counted(over, 'is over', 'are over')] : []),
+      ...(denied > 0 ? [counted(denied, 'grant is denied', 'grants are denied')] : []),
+      ...(wrong > 0 ? [counted(wrong, 'is wrong', 'are wrong')] : []),
+      ...(refused > 0
+        ? [this.#isDry ? `${refused} would be refused` : counted(refused, 'was refused', 'were refused')]
+        : []),
     ];
     return `${[this.#isDry ? `would do: ${counts}` : counts, ...more].join('; ')}\n`;
   }
@@ -105,7 +110,7 @@ async function ask(
       validateOnly: true,
       onDone: () => {
         count += 1;
-        progress.tell(`dracd has checked ${count} rows`);
+        progress.tell(`dracd has checked ${counted(count, 'row')}`);
       },
       onRefused: (entry, why) => refused.set(entry, why),
     });
@@ -132,7 +137,7 @@ async function perform(
           validateOnly: false,
           onDone: () => {
             tally.done[kind] += 1;
-            progress.tell(`${tally.rows} rows done`);
+            progress.tell(`${counted(tally.rows, 'row')} done`);
           },
           onRefused: ({ line }, why) => {
             progress.clear();
@@ -154,7 +159,11 @@ export async function importRows(job: Job, options: ImportOptions, clock: Clock)
   const tally = new Tally(plan, dryRun);
   if (plan.wrong > 0 && !partial) {
     complaints.end();
-    throw new CtlError(EXIT.data, `${plan.wrong} rows are wrong; nothing was done`, CURE);
+    throw new CtlError(
+      EXIT.data,
+      `${counted(plan.wrong, 'row is', 'rows are')} wrong; nothing was done`,
+      CURE,
+    );
   }
   try {
     const refused = await refusedOf(importing, plan);
@@ -170,14 +179,23 @@ export async function importRows(job: Job, options: ImportOptions, clock: Clock)
       );
     if (dryRun) for (const { kind } of entries) tally.done[kind] += 1;
     else if (refused.size > 0 && !partial)
-      throw new CtlError(EXIT.failed, `${refused.size} rows would be refused; nothing was done`, CURE);
+      throw new CtlError(
+        EXIT.failed,
+        `${counted(refused.size, 'row')} would be refused; nothing was done`,
+        CURE,
+      );
     else await perform(importing, entries, tally);
   } finally {
     complaints.end();
     job.output.write(tally.text(job.output.json));
   }
   if (tally.refused > 0)
-    throw new CtlError(EXIT.failed, `${tally.refused} rows ${dryRun ? 'would be' : 'were'} refused`);
-  if (plan.wrong > 0) throw new CtlError(EXIT.data, `${plan.wrong} rows of ${file} were left out`);
+    throw new CtlError(
+      EXIT.failed,
+      dryRun
+        ? `${counted(tally.refused, 'row')} would be refused`
+        : `${counted(tally.refused, 'row was', 'rows were')} refused`,
+    );
+  if (plan.wrong > 0) throw new CtlError(EXIT.data, `${counted(plan.wrong, 'row')} of ${file} left out`);
   return 0;
 }

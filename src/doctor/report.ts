@@ -3,6 +3,7 @@
  *
  * Text from files and programs is escaped. Colours only where they were asked for.
  */
+import { counted } from '../runtime/counted.js';
 import { bad, type Finding, SEVERITIES, type Severity } from './finding.js';
 
 export interface ReportStyle {
@@ -59,8 +60,7 @@ export function summaryText(severities: readonly Severity[], { json }: ReportSty
   if (json) return '';
   const count = (severity: Severity): number => severities.filter((one) => one === severity).length;
   const parts = (['error', 'warning', 'note'] as const).map((severity) => {
-    const n = count(severity);
-    return `${n} ${severity}${n === 1 ? '' : 's'}`;
+    return counted(count(severity), severity);
   });
   return `\n${parts.join(', ')}\n`;
 }

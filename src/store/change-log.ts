@@ -23,7 +23,7 @@ import { crc32 } from 'node:zlib';
 import { reasonOf } from '../core/fault.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
-import { codeOf, type Files, nodeFiles, openFile, settle, shortWrite } from './segment.js';
+import { closeQuietly, type Files, nodeFiles, openFile, removeFile, settle, writeAll } from './files.js';
 
 export const CHANGES_NAME = 'changes.log';
 export const OLD_CHANGES_NAME = 'changes.log.old';
@@ -57,17 +57,7 @@ export interface ChangeLogOptions {
 export async function removeChanges(directory: string, files: Files = nodeFiles): Promise<void> {
   // The old one first: without the other it would be taken for it.
   for (const name of [OLD_CHANGES_NAME, CHANGES_NAME, NEW_CHANGES_NAME])
-    await unlink(files, path.join(directory, name));
-}
-
-async function unlink(files: Files, file: string): Promise<void> {
-  try {
-    await settle((done) => {
-      files.unlink(file, done);
-    });
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
+    await removeFile(files, path.join(directory, name));
 }
 
 /** A frame that is to be written. */
@@ -229,7 +219,7 @@ export class ChangeLog {
       return;
     }
     const frame = this.#frame(more);
-    await this.#write(this.#fd, frame.bytes, this.#bytes);
+    await writeAll(this.#files, this.#fd, { bytes: frame.bytes, position: this.#bytes });
     this.#bytes += frame.bytes.length;
     this.#count += frame.count;
     this.#told(frame);
@@ -243,13 +233,13 @@ export class ChangeLog {
   /** Begins a file with a frame; the one that was there is kept as the old one, or removed. */
   async #replace(frame: Framed, before: 'keep' | 'remove'): Promise<void> {
     await this.#closeFile();
-    await this.#unlink(NEW_CHANGES_NAME);
+    await removeFile(this.#files, this.#path(NEW_CHANGES_NAME));
     const fd = await openFile(this.#files, this.#path(NEW_CHANGES_NAME), NEW_FLAGS);
     this.#fd = fd;
-    await this.#write(fd, frame.bytes, 0);
+    await writeAll(this.#files, fd, { bytes: frame.bytes, position: 0 });
     if (before === 'keep') await this.#rename(CHANGES_NAME, OLD_CHANGES_NAME);
     await this.#rename(NEW_CHANGES_NAME, CHANGES_NAME);
-    if (before === 'remove') await this.#unlink(OLD_CHANGES_NAME);
+    if (before === 'remove') await removeFile(this.#files, this.#path(OLD_CHANGES_NAME));
     this.#bytes = frame.bytes.length;
     this.#count = frame.count;
     this.#told(frame);
@@ -298,30 +288,13 @@ export class ChangeLog {
   async #closeFile(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
-    if (fd === undefined) return;
-    await settle((done) => {
-      this.#files.close(fd, done);
-    }).catch(() => undefined);
-  }
-
-  async #write(fd: number, bytes: Buffer, position: number): Promise<void> {
-    const written = await new Promise<number>((resolve, reject) => {
-      this.#files.write(fd, { bytes, length: bytes.length, position }, (error, count) => {
-        if (error === null) resolve(count);
-        else reject(error);
-      });
-    });
-    if (written !== bytes.length) throw shortWrite(written, bytes.length);
+    if (fd !== undefined) await closeQuietly(this.#files, fd);
   }
 
   async #rename(from: string, to: string): Promise<void> {
     await settle((done) => {
       this.#files.rename(this.#path(from), this.#path(to), done);
     });
-  }
-
-  #unlink(name: string): Promise<void> {
-    return unlink(this.#files, this.#path(name));
   }
 
   #path(name: string): string {

@@ -30,7 +30,17 @@ import {
   type OperatorEntry,
 } from '../core/operator-entry.js';
 import { type Subject, subjectOf } from '../core/subject.js';
-import { codeOf, type Files, nodeFiles, openFile, settle, shortWrite, syncDirectory } from './segment.js';
+import {
+  closeQuietly,
+  codeOf,
+  type Files,
+  nodeFiles,
+  openFile,
+  removeFile,
+  settle,
+  syncDirectory,
+  writeAll,
+} from './files.js';
 
 export const ENTRIES_NAME = 'entries.json';
 /** What is being written; left over when that was interrupted. */
@@ -164,14 +174,14 @@ export class EntriesFile {
 
   async #write(entries: readonly OperatorEntry[]): Promise<void> {
     const file = path.join(this.#directory, NEW_ENTRIES_NAME);
-    await this.#discard(file);
+    await removeFile(this.#files, file);
     const fd = await openFile(this.#files, file, WRITE_FLAGS);
     try {
       let position = 0;
       let checksum = 0;
       const write = async (text: string): Promise<void> => {
         const bytes = Buffer.from(text);
-        await this.#append(fd, bytes, position);
+        await writeAll(this.#files, fd, { bytes, position });
         position += bytes.length;
       };
       for (const part of this.#parts(entries)) {
@@ -183,11 +193,11 @@ export class EntriesFile {
         this.#files.fsync(fd, done);
       });
     } catch (error) {
-      await this.#close(fd);
-      await this.#discard(file).catch(() => undefined);
+      await closeQuietly(this.#files, fd);
+      await removeFile(this.#files, file).catch(() => undefined);
       throw error;
     }
-    await this.#close(fd);
+    await closeQuietly(this.#files, fd);
   }
 
   /** All but the line with the checksum. */
@@ -209,31 +219,5 @@ export class EntriesFile {
       this.#lines.set(entry, line);
     }
     return line;
-  }
-
-  async #append(fd: number, bytes: Buffer, position: number): Promise<void> {
-    const written = await new Promise<number>((resolve, reject) => {
-      this.#files.write(fd, { bytes, length: bytes.length, position }, (error, count) => {
-        if (error === null) resolve(count);
-        else reject(error);
-      });
-    });
-    if (written !== bytes.length) throw shortWrite(written, bytes.length);
-  }
-
-  #close(fd: number): Promise<void> {
-    return settle((done) => {
-      this.#files.close(fd, done);
-    }).catch(() => undefined);
-  }
-
-  async #discard(file: string): Promise<void> {
-    try {
-      await settle((done) => {
-        this.#files.unlink(file, done);
-      });
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-    }
   }
 }

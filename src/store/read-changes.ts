@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { CHANGES_NAME, FRAME_BYTES, OLD_CHANGES_NAME } from './change-log.js';
-import { codeOf } from './segment.js';
+import { codeOf } from './files.js';
 
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
 /** More than a file can hold. */
@@ -67,11 +67,11 @@ const positionsOf = (frames: readonly LoggedFrame[]): { first: number; last: num
   last: frames.at(-1)?.position ?? 0,
 });
 
-/** All frames, in order, the first of them with a head; none when there are none, or not all can be believed. */
-export function readChanges(directory: string): readonly LoggedFrame[] {
+/** All frames, in order, the first of them with a head; none when there is no file, undefined when not all can be believed. */
+export function readChanges(directory: string): readonly LoggedFrame[] | undefined {
   const current = readFrames(path.join(directory, CHANGES_NAME));
   const old = readFrames(path.join(directory, OLD_CHANGES_NAME));
-  if (current === undefined || old === undefined) return [];
+  if (current === undefined || old === undefined) return undefined;
   // It died between the two renames, or before what was there before was removed.
   if (current.length === 0 || old.length === 0) return current.length === 0 ? old : current;
   return positionsOf(old).last === positionsOf(current).first ? [...old, ...current] : current;

@@ -7,7 +7,8 @@
 import { reasonOf } from '../core/fault.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
-import { codeOf, damagedName, type Files, settle } from './segment.js';
+import { codeOf, type Files, settle } from './files.js';
+import { damagedName } from './segment.js';
 
 const RETRY_MS = 60_000;
 

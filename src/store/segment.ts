@@ -15,99 +15,29 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Place } from '../core/outlets.js';
+import {
+  closeQuietly,
+  type Files,
+  openFile,
+  removeFile,
+  settle,
+  shortWrite,
+  syncDirectory,
+  writeAll,
+} from './files.js';
 import type { GroupEncoder } from './frame.js';
 import { HEADER_BYTES, encodeHeader } from './frame.js';
 
 /** Files grow in steps of this size. */
 export const ALLOCATION_BYTES = 1_048_576;
-const NEW_FILE_MODE = 0o640;
 const NEW_FILE_FLAGS =
   fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
-const DIRECTORY_FLAGS = fs.constants.O_RDONLY | fs.constants.O_DIRECTORY;
 
 const NAME = /^(\d{20})\.journal$/;
 const DAMAGED_NAME = /^(\d{20})\.journal\.damaged$/;
 const NAME_DIGITS = 20;
 /** Numbers stay far from where doubles stop counting. */
 const MAX_NUMBER = 2 ** 52;
-
-type Settled = (error: Error | null) => void;
-
-/** The file system calls that make the journal durable; tests hand in failing ones. */
-export interface Files {
-  open(file: string, flags: number, done: (error: Error | null, fd: number) => void): void;
-  /** pwrite: the first `length` bytes of `bytes` at `position`. */
-  write(fd: number, chunk: FileChunk, done: (error: Error | null, written: number) => void): void;
-  fdatasync(fd: number, done: Settled): void;
-  fsync(fd: number, done: Settled): void;
-  ftruncate(fd: number, length: number, done: Settled): void;
-  close(fd: number, done: Settled): void;
-  unlink(file: string, done: Settled): void;
-  rename(from: string, to: string, done: Settled): void;
-}
-
-export interface FileChunk {
-  readonly bytes: Buffer;
-  readonly length: number;
-  readonly position: number;
-}
-
-/** The real file system. */
-export const nodeFiles: Files = {
-  open: (file, flags, done) => {
-    fs.open(file, flags, NEW_FILE_MODE, done);
-  },
-  write: (fd, chunk, done) => {
-    fs.write(fd, chunk.bytes, 0, chunk.length, chunk.position, done);
-  },
-  fdatasync: (fd, done) => {
-    fs.fdatasync(fd, done);
-  },
-  fsync: (fd, done) => {
-    fs.fsync(fd, done);
-  },
-  ftruncate: (fd, length, done) => {
-    fs.ftruncate(fd, length, done);
-  },
-  close: (fd, done) => {
-    fs.close(fd, done);
-  },
-  unlink: (file, done) => {
-    fs.unlink(file, done);
-  },
-  rename: (from, to, done) => {
-    fs.rename(from, to, done);
-  },
-};
-
-/** Turns one of the calls above into a promise: for all that is not the hot path. */
-export function settle(start: (done: Settled) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    start((error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
-  });
-}
-
-/** The system's code of an error, such as ENOENT; undefined for anything else. */
-export function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-}
-
-export function openFile(files: Files, file: string, flags: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    files.open(file, flags, (error, fd) => {
-      if (error === null) resolve(fd);
-      else reject(error);
-    });
-  });
-}
-
-/** A file is written short when its room ends; what the rest would have met is the error of a full disk. */
-export function shortWrite(written: number, wanted: number): Error {
-  return Object.assign(new Error(`short write: ${written} of ${wanted} bytes`), { code: 'ENOSPC' });
-}
 
 /** Names sort as their numbers do. */
 export function segmentName(number: number): string {
@@ -125,34 +55,6 @@ export function segmentNumber(name: string): { number: number; aside: boolean } 
   const digits = (match ?? DAMAGED_NAME.exec(name))?.[1];
   if (digits === undefined || Number(digits) > MAX_NUMBER) return undefined;
   return { number: Number(digits), aside: match === null };
-}
-
-/** Makes the names in a directory durable. */
-export async function syncDirectory(files: Files, directory: string): Promise<void> {
-  const fd = await openFile(files, directory, DIRECTORY_FLAGS);
-  try {
-    await settle((done) => {
-      files.fsync(fd, done);
-    });
-  } finally {
-    await settle((done) => {
-      files.close(fd, done);
-    });
-  }
-}
-
-/** Cuts a file that nobody appends to any more. Rejects with the system's error. */
-export async function cutFile(files: Files, file: string, length: number): Promise<void> {
-  const fd = await openFile(files, file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
-  try {
-    await settle((done) => {
-      files.ftruncate(fd, length, done);
-    });
-  } finally {
-    await settle((done) => {
-      files.close(fd, done);
-    });
-  }
 }
 
 export interface SegmentOptions {
@@ -253,22 +155,13 @@ export class Segment {
     await settle((done) => {
       this.#files.ftruncate(this.#fd, this.#position, done);
     }).catch(() => undefined);
-    await settle((done) => {
-      this.#files.close(this.#fd, done);
-    }).catch(() => undefined);
+    await closeQuietly(this.#files, this.#fd);
   }
 
   async #begin(): Promise<void> {
     const bytes = Buffer.alloc(ALLOCATION_BYTES);
     encodeHeader().copy(bytes);
-    const chunk = { bytes, length: bytes.length, position: 0 };
-    const written = await new Promise<number>((resolve, reject) => {
-      this.#files.write(this.#fd, chunk, (error, count) => {
-        if (error === null) resolve(count);
-        else reject(error);
-      });
-    });
-    if (written !== bytes.length) throw shortWrite(written, bytes.length);
+    await writeAll(this.#files, this.#fd, { bytes, position: 0 });
     if (!this.#sync) return;
     await settle((done) => {
       this.#files.fsync(this.#fd, done);
@@ -277,11 +170,7 @@ export class Segment {
   }
 
   async #discard(): Promise<void> {
-    await settle((done) => {
-      this.#files.close(this.#fd, done);
-    }).catch(() => undefined);
-    await settle((done) => {
-      this.#files.unlink(this.file, done);
-    }).catch(() => undefined);
+    await closeQuietly(this.#files, this.#fd);
+    await removeFile(this.#files, this.file).catch(() => undefined);
   }
 }

@@ -3,14 +3,9 @@
  */
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Log } from '../runtime/log.js';
+import { cutFile, type Files, removeFile } from './files.js';
 import { HEADER_BYTES } from './frame.js';
 import type { RecoveredSegment } from './recover.js';
-import { cutFile, type Files, settle } from './segment.js';
-
-const remove = (files: Files, file: string): Promise<void> =>
-  settle((done) => {
-    files.unlink(file, done);
-  });
 
 /** The remains of an interrupted write are cut, segments without a frame removed; the others are kept. */
 export async function tidySegments(
@@ -20,7 +15,7 @@ export async function tidySegments(
   for (const segment of segments) {
     const { end, file, keep, state } = segment;
     try {
-      if (end <= HEADER_BYTES && !keep) await remove(files, file);
+      if (end <= HEADER_BYTES && !keep) await removeFile(files, file);
       else {
         onKept(segment);
         if (state === 'torn') await cutFile(files, file, end);
@@ -35,7 +30,7 @@ export async function tidySegments(
 export async function removeSegments(files: Files, segments: readonly RecoveredSegment[]): Promise<void> {
   for (const { file } of segments) {
     try {
-      await remove(files, file);
+      await removeFile(files, file);
     } catch (error) {
       throw new Fault('STORE', `cannot remove the journal segment ${file}: ${reasonOf(error)}`, error);
     }

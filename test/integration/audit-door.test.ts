@@ -178,7 +178,7 @@ test('without a file there is nothing to ask, and an address is forgotten all th
   expect(asked.stderr).toContain('audit.file is not set');
   expect(await ctl('forget', CLIENT, '--reason', 'request 12')).toMatchObject({
     code: 0,
-    stdout: '1 grants and 0 records are gone.\n',
+    stdout: '1 grant and 0 records are gone.\n',
   });
   expect(await lookup(daemon.mapPath, CLIENT)).toBeUndefined();
 });

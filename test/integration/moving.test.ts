@@ -120,7 +120,7 @@ test('what it refuses, the dry run refuses too: its never, its denies, in the sa
   const dry = await to.ctl('import', '--dry-run', file);
   expect(dry).toMatchObject({
     code: 2,
-    stdout: 'would do: 1 denies, 1 pins, 0 grants; 2 would be refused\n',
+    stdout: 'would do: 1 deny, 1 pin, 0 grants; 2 would be refused\n',
   });
   expect(dry.stderr).toMatch(
     /:2: 198\.51\.100\.200 may never relay.*\n.*:3: 198\.51\.100\.9 is denied \(198\.51\.100\.0\/25/,
@@ -129,7 +129,7 @@ test('what it refuses, the dry run refuses too: its never, its denies, in the sa
   expect(whole).toMatchObject({ code: 2, stdout: '0 denies, 0 pins, 0 grants; 2 were refused\n' });
   expect(await rows(to)).toEqual(before);
   const partial = await to.ctl('import', '--partial', file);
-  expect(partial).toMatchObject({ code: 2, stdout: '1 denies, 1 pins, 0 grants; 2 were refused\n' });
+  expect(partial).toMatchObject({ code: 2, stdout: '1 deny, 1 pin, 0 grants; 2 were refused\n' });
   expect(partial.stderr.split('\n').slice(0, 2)).toEqual(dry.stderr.split('\n').slice(0, 2));
   expect(await rows(to)).toHaveLength(before.length + 2);
   // By hand it is refused with what to do.

@@ -371,6 +371,7 @@ describe('a new run of changes, and it is said why', () => {
     writeFileSync(world.file, whole);
     await world.start();
     expect(world.watch()).toBe(false);
+    expect(reasons(world)).toEqual(['it is damaged']);
   });
 
   describe('with wide leases, what lies beside one who is denied is exact', () => {

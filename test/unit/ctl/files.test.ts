@@ -52,12 +52,12 @@ test.each(NAMES)('%s: exported, checked, and imported into another dracd', async
   expect(readdirSync(path.dirname(file))).toEqual([name]);
   expect(await to.ctl(['import', '--dry-run', file])).toMatchObject({
     code: 0,
-    stdout: 'would do: 1 denies, 1 pins, 2 grants\n',
+    stdout: 'would do: 1 deny, 1 pin, 2 grants\n',
   });
   expect(to.operations.calls).toEqual([]);
   expect(await to.ctl(['import', file])).toMatchObject({
     code: 0,
-    stdout: '1 denies, 1 pins, 2 grants\n',
+    stdout: '1 deny, 1 pin, 2 grants\n',
     stderr: '',
   });
   expect(kept(to)).toEqual(kept(from));

@@ -118,7 +118,7 @@ test('forget: what is gone, and that there was none', async () => {
   operations.put('grant', ADDRESS);
   expect(await ctl(words)).toMatchObject({
     code: 0,
-    stdout: '1 grants and 7 records are gone.\n',
+    stdout: '1 grant and 7 records are gone.\n',
     stderr: '',
   });
   expect(await ctl([...words, '--json'])).toMatchObject({ code: 1, stdout: '{"grants":0,"records":0}\n' });

@@ -74,8 +74,8 @@ test('--partial does the rest, and the exit status still tells', async () => {
   ].join('\n');
   expect(await ctl(['import', '-', '--partial', '--reason', 'moved here'], { input })).toMatchObject({
     code: 65,
-    stdout: '1 denies, 0 pins, 1 grants; 1 are over; 1 are wrong\n',
-    stderr: 'dracctl: -:1: is no JSON\ndracctl: 1 rows of - were left out\n',
+    stdout: '1 deny, 0 pins, 1 grant; 1 is over; 1 is wrong\n',
+    stderr: 'dracctl: -:1: is no JSON\ndracctl: 1 row of - left out\n',
   });
   expect(operations.calls).toMatchObject([
     { call: 'deny', subject: '192.0.2.99', reason: 'moved here', lifetimeMs: undefined },
@@ -138,7 +138,7 @@ test('what the daemon cannot do stops it, with the line; the file can be importe
   expect(again.stderr).toContain('dracctl: -:1: journal: the disk refuses writes: ENOSPC');
   expect(await ctl(['import', '-'], { input: GOOD })).toMatchObject({
     code: 0,
-    stdout: '1 denies, 0 pins, 0 grants\n',
+    stdout: '1 deny, 0 pins, 0 grants\n',
   });
 });
 
@@ -156,18 +156,18 @@ test('what dracd would refuse is foreseen, line by line; then nothing is done, o
   const line = 'dracctl: -:3: 192.0.2.9 may never relay\n';
   expect(await ctl(['import', '-', '--dry-run'], { input })).toMatchObject({
     code: 2,
-    stdout: 'would do: 1 denies, 1 pins, 0 grants; 1 would be refused\n',
-    stderr: `${line}dracctl: 1 rows would be refused\n`,
+    stdout: 'would do: 1 deny, 1 pin, 0 grants; 1 would be refused\n',
+    stderr: `${line}dracctl: 1 row would be refused\n`,
   });
   expect(await ctl(['import', '-'], { input })).toMatchObject({
     code: 2,
-    stderr: `${line}dracctl: 1 rows would be refused; nothing was done\n  cure: mend the file, or say --partial to do the rest of it\n`,
+    stderr: `${line}dracctl: 1 row would be refused; nothing was done\n  cure: mend the file, or say --partial to do the rest of it\n`,
   });
   expect(operations.calls).toEqual([]);
   expect(await ctl(['import', '-', '--partial'], { input })).toMatchObject({
     code: 2,
-    stdout: '1 denies, 1 pins, 0 grants; 1 were refused\n',
-    stderr: `${line}dracctl: 1 rows were refused\n`,
+    stdout: '1 deny, 1 pin, 0 grants; 1 was refused\n',
+    stderr: `${line}dracctl: 1 row was refused\n`,
   });
   expect(operations.calls.map(({ subject }) => subject)).toEqual(['192.0.2.2', '192.0.2.1']);
 });
@@ -206,12 +206,12 @@ test('room: pins and grants up to their limit, denies up to theirs, what is ther
   const { code, stdout, stderr } = await ctl(['import', '-', '--dry-run'], { input });
   expect({ code, stdout }).toEqual({
     code: 2,
-    stdout: 'would do: 1 denies, 3 pins, 0 grants; 1 would be refused\n',
+    stdout: 'would do: 1 deny, 3 pins, 0 grants; 1 would be refused\n',
   });
   expect(stderr).toMatch(
     /^dracctl: -:5: there is no room for it: dracd keeps 10000 pins and grants .* 20000 entries\n/,
   );
-  expect((await ctl(['import', '-'], { input })).stdout).toBe('0 denies, 0 pins, 0 grants; 1 were refused\n');
+  expect((await ctl(['import', '-'], { input })).stdout).toBe('0 denies, 0 pins, 0 grants; 1 was refused\n');
   expect(operations.calls).toEqual([]);
 });
 
@@ -232,7 +232,7 @@ test('room is counted first: what there is none for is not asked about, but when
     /^dracctl: -:3: there is no room for it.*\ndracctl: -:4: there is no room for it/,
   );
   const dry = await ctl(['import', '-', '--dry-run'], { input });
-  expect(dry.stdout).toBe('would do: 1 denies, 0 pins, 0 grants; 2 would be refused\n');
+  expect(dry.stdout).toBe('would do: 1 deny, 0 pins, 0 grants; 2 would be refused\n');
   expect(dry.stderr).not.toContain('is refused');
   // The first leaves its room to the second, and that to the third.
   refuse('192.0.2.1');
@@ -240,7 +240,7 @@ test('room is counted first: what there is none for is not asked about, but when
   const rest = await ctl(['import', '-', '--partial'], { input });
   expect(rest).toMatchObject({
     code: 2,
-    stdout: '1 denies, 0 pins, 0 grants; 2 were refused\n',
+    stdout: '1 deny, 0 pins, 0 grants; 2 were refused\n',
     stderr: expect.stringMatching(
       /^dracctl: -:2: 192.0.2.1 is refused\ndracctl: -:3: 192.0.2.2 is refused\n/,
     ) as string,

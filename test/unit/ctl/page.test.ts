@@ -55,7 +55,7 @@ test('moving to another host', async () => {
   expect(standing.operations.calls).toMatchObject([{ call: 'deny', subject: '192.0.2.8', reason: 'spam' }]);
   const list = path.join(directory, 'list.csv');
   writeFileSync(list, block('Moving to another host, and backups', 'csv'));
-  expect((await standing.ctl(['import', list])).stdout).toBe('1 denies, 1 pins, 0 grants\n');
+  expect((await standing.ctl(['import', list])).stdout).toBe('1 deny, 1 pin, 0 grants\n');
 });
 
 test('following what changes', async () => {

@@ -129,6 +129,19 @@ test('list of an address tells of the networks around it, of a network what is i
   expect(await listed('192.0.2.0/28')).toEqual(['192.0.2.7', '192.0.2.8']);
 });
 
+test('a list that is limited says that there is more, and nothing when there is not', async () => {
+  const { ctl, operations } = await stand();
+  for (const host of [1, 2, 3]) operations.put('pin', `192.0.2.${host}`);
+  const limited = (limit: number) => ctl(['list', '--limit', String(limit), '--json']);
+  const said = (rows: string): string => `dracctl: these are the first ${rows}, and there are more\n`;
+  const first = await limited(1);
+  expect(first.stdout.split('\n')).toHaveLength(2);
+  expect(first).toMatchObject({ code: 0, stderr: said('1 row') });
+  expect((await limited(2)).stderr).toBe(said('2 rows'));
+  expect((await limited(3)).stderr).toBe('');
+  expect((await ctl(['list'])).stderr).toBe('');
+});
+
 test('revoke tells of what lets it relay on: grants and pins of networks around it, unless it is denied', async () => {
   const { ctl, operations } = await stand();
   operations.put('grant', '203.0.113.0/24', { author: 'ann' });

@@ -14,7 +14,7 @@ import { DENY_ROOM, MAX_ENTRIES, type OperatorEntry } from '../../../src/core/op
 import type { Subject } from '../../../src/core/subject.js';
 import { EntriesFile, ENTRIES_NAME, loadEntries, NEW_ENTRIES_NAME } from '../../../src/store/entries-file.js';
 import { listDirectory } from '../../../src/store/directory.js';
-import type { Files } from '../../../src/store/segment.js';
+import type { Files } from '../../../src/store/files.js';
 import { newDirectory } from '../../support/processes.js';
 import { WatchedFiles } from './watched-files.js';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { addressToBytes, type ClientAddress } from '../../../src/core/address.js';
 import type { Grant } from '../../../src/core/grant.js';
 import { contains, parseNetwork, type Network } from '../../../src/core/network.js';
-import type { Files } from '../../../src/store/segment.js';
+import type { Files } from '../../../src/store/files.js';
 import { JournalBench, grantOf } from './journal-bench.js';
 import type { Trick } from './watched-files.js';
 

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Fault } from '../../../src/core/fault.js';
 import type { Grant } from '../../../src/core/grant.js';
 import { Journal } from '../../../src/store/journal.js';
-import type { Files } from '../../../src/store/segment.js';
+import type { Files } from '../../../src/store/files.js';
 import { damagedName, segmentName } from '../../../src/store/segment.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { JournalBench, encoded, grantOf, segmentBytes, sorted } from './journal-bench.js';

@@ -12,7 +12,7 @@ import {
 import path from 'node:path';
 import type { Grant } from '../../../src/core/grant.js';
 import { GroupEncoder, encodeHeader } from '../../../src/store/frame.js';
-import type { Files } from '../../../src/store/segment.js';
+import type { Files } from '../../../src/store/files.js';
 import {
   ALLOCATION_BYTES,
   Segment,

@@ -6,8 +6,8 @@
  */
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { FileChunk, Files } from '../../../src/store/segment.js';
-import { nodeFiles } from '../../../src/store/segment.js';
+import type { FileChunk, Files } from '../../../src/store/files.js';
+import { nodeFiles } from '../../../src/store/files.js';
 
 export interface FileCall {
   readonly name: keyof Files;
