@@ -147,7 +147,7 @@ function read(options: ExpireMapsOptions): Held | undefined {
     const journal = readJournal({ directory, lifetimeMs: MAX_LIFETIME_MS, clock, log });
     release = journal.release;
     const { ledger, mistake } = ledgerOf(options, {
-      grants: journal.grants.filter(({ expiresAt }) => expiresAt <= now + config.grants.lifetime),
+      grants: [...journal.grants].filter(({ expiresAt }) => expiresAt <= now + config.grants.lifetime),
       made: loadEntries(directory).filter(
         ({ kind, createdAt, expiresAt }) => kind === 'deny' || expiresAt === undefined || createdAt <= now,
       ),

@@ -97,8 +97,9 @@ class Selection {
   }
 
   /** In groups that the journal takes at once, beside those it holds already. */
-  *groups(held: readonly Grant[]): Generator<Grant[]> {
-    const known = new Set(held.map(({ client }) => client));
+  *groups(held: Iterable<Grant>): Generator<Grant[]> {
+    const known = new Set<ClientAddress>();
+    for (const { client } of held) known.add(client);
     let room = this.#max - known.size;
     let group: Grant[] = [];
     for (const [client, expiresAt] of this.#ends) {

@@ -16,8 +16,9 @@ import type { ClientAddress } from './core/address.js';
 import type { EndedLease } from './core/ended.js';
 import { overlaps } from './core/network.js';
 import { idOf, type OperatorEntry } from './core/operator-entry.js';
-import { isNetwork, networkOfSubject, type Subject } from './core/subject.js';
+import { isNetwork, keyOf, networkOfSubject, type Subject, type SubjectKey } from './core/subject.js';
 import { type Act, meanwhile } from './entry-book.js';
+import { KnownLeases, LAST } from './known-leases.js';
 import { SLOT_MS } from './marks.js';
 import type { TailFound } from './store/tail.js';
 import { FUZZ_MS, type Told } from './told.js';
@@ -33,11 +34,6 @@ export interface ResumeOptions {
   /** What a lease of this client covers. */
   readonly coverageOf: (client: ClientAddress) => Subject;
   readonly now: number;
-}
-
-/** A lease that watchers know of. */
-interface Known extends EndedLease {
-  readonly order: number;
 }
 
 const COMES: readonly string[] = ['granted', 'renewed', 'pinned', 'denied'];
@@ -60,16 +56,16 @@ class Resumption {
   isClear = true;
   readonly #options: ResumeOptions;
   /** The last change of each lease and entry in the log. */
-  readonly #leaseMentions = new Map<Subject, Happened>();
+  readonly #leaseMentions = new Map<SubjectKey, Happened>();
   readonly #entryMentions = new Map<string, Happened>();
-  readonly #leases = new Map<Subject, Known>();
+  readonly #leases = new KnownLeases();
   readonly #entries = new Map<string, Row>();
 
   constructor(options: ResumeOptions) {
     this.#options = options;
     for (const change of options.told.changes)
       if (isEntry(change.row)) this.#entryMentions.set(idOf(change.row), change);
-      else this.#leaseMentions.set(change.row.subject, change);
+      else this.#leaseMentions.set(keyOf(change.row.subject), change);
   }
 
   run(): void {
@@ -94,26 +90,18 @@ class Resumption {
     const { began, mark } = told;
     for (const { client, expiresAt, order, reporter } of tail.grants) {
       const subject = coverageOf(client);
-      const mention = this.#leaseMentions.get(subject);
+      const mention = this.#leaseMentions.get(keyOf(subject));
       if (mention !== undefined && !COMES.includes(mention.kind)) continue;
       if (mention === undefined) {
         const is = fate(expiresAt, mark.until.leases, { began: began.leases, slot: SLOT_MS });
         if (is === 'unclear') this.isClear = false;
         if (is !== 'known') continue;
       }
-      this.#know({ subject, client, reporter, expiresAt, order });
+      this.#leases.know({ subject, client, reporter, expiresAt, order });
     }
     for (const { kind, row } of this.#leaseMentions.values())
-      if (COMES.includes(kind) && !this.#leases.has(row.subject))
-        this.#leases.set(row.subject, { ...leaseOf(row), order: 0 });
-  }
-
-  #know(lease: Known): boolean {
-    const before = this.#leases.get(lease.subject);
-    const expiresAt = Math.max(lease.expiresAt, before?.expiresAt ?? 0);
-    const last = before !== undefined && before.order > lease.order ? before : lease;
-    this.#leases.set(lease.subject, { ...last, expiresAt });
-    return before === undefined;
+      if (COMES.includes(kind) && this.#leases.get(row.subject) === undefined)
+        this.#leases.know({ ...leaseOf(row), order: 0 });
   }
 
   /** What the journal says after the mark. */
@@ -122,12 +110,12 @@ class Resumption {
     for (const { order, subject } of tail.cuts) this.#revoke(subject, order);
     for (const one of tail.told) {
       if ('revoked' in one) {
-        this.#revoke(one.revoked, Infinity);
+        this.#revoke(one.revoked, LAST);
         continue;
       }
       const { client, expiresAt, reporter } = one.grant;
       const subject = coverageOf(client);
-      const isNew = this.#know({ subject, client, reporter, expiresAt, order: Infinity });
+      const isNew = this.#leases.know({ subject, client, reporter, expiresAt, order: LAST });
       const row = rowOfLease(this.#leases.get(subject) ?? { subject, ...one.grant });
       const at = Math.min(now, Math.max(told.mark.at, expiresAt - told.lifetimeMs));
       this.#tell(isNew ? 'granted' : 'renewed', row, { at });
@@ -139,8 +127,8 @@ class Resumption {
     const network = networkOfSubject(subject);
     const only = known.get(subject);
     const found = isNetwork(subject) || only === undefined ? known.values() : [only];
-    for (const lease of [...found]) {
-      if (lease.order >= before && before !== Infinity) continue;
+    for (const lease of found) {
+      if (lease.order >= before && before !== LAST) continue;
       if (lease !== only && !overlaps(networkOfSubject(lease.subject), network)) continue;
       known.delete(lease.subject);
       this.#tell('revoked', rowOfLease(lease));

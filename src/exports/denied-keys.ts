@@ -34,6 +34,11 @@ export class DeniedKeys {
     for (const one of denials) this.add(one);
   }
 
+  /** Whether it has no key. */
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
   /** Each key once. Safe to step through while it changes. */
   keys(): Iterable<string> {
     return this.#counts.keys();
@@ -50,7 +55,7 @@ export class DeniedKeys {
 
   /** Whether a key may say that somebody may relay. */
   mayPermit(key: string): boolean {
-    if (this.#counts.size === 0) return true;
+    if (this.isEmpty) return true;
     return !this.#counts.has(key) && !this.#isHidden(key);
   }
 

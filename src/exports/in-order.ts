@@ -13,9 +13,17 @@
  * to MAX_BUCKETS x BUCKET grants). Memory: four words a grant. Keys are addresses: others come out,
  * but not always in their place.
  */
+import { numberToAddress } from '../core/address.js';
+
 /** A key of the map, and when its grant ends. */
 export interface Row {
   readonly client: string;
+  readonly expiresAt: number;
+}
+
+/** The same, where an IPv4 client may be the signed number of addressToNumber. Good until the next, which may be the same object. */
+export interface LeanRow {
+  readonly client: string | number;
   readonly expiresAt: number;
 }
 
@@ -48,22 +56,39 @@ function rankOf(key: string, from: number): number {
   return rank;
 }
 
+/** A part of the snapshot, in columns. */
+interface Chunk {
+  readonly keys: (string | number)[];
+  readonly ends: Float64Array;
+}
+
 /** The snapshot, in chunks of STEP: one array would be copied as a whole whenever it grows. */
 class Collected {
-  readonly chunks: Row[][] = [];
+  readonly #chunks: Chunk[] = [];
   size = 0;
 
-  at(index: number): Row {
-    return this.chunks[Math.floor(index / STEP)]?.[index % STEP] as Row;
+  keyAt(index: number): string {
+    const key = this.#chunkOf(index).keys[index % STEP] as string | number;
+    return typeof key === 'number' ? numberToAddress(key) : key;
   }
 
-  *collect(snapshot: Iterable<Row>): Generator<readonly Row[]> {
-    let chunk: Row[] = [];
-    for (const grant of snapshot) {
-      if (chunk.length === 0) this.chunks.push(chunk);
+  at(index: number): Row {
+    return { client: this.keyAt(index), expiresAt: this.#chunkOf(index).ends[index % STEP] as number };
+  }
+
+  #chunkOf(index: number): Chunk {
+    return this.#chunks[Math.floor(index / STEP)] as Chunk;
+  }
+
+  *collect(snapshot: Iterable<LeanRow>): Generator<readonly Row[]> {
+    let chunk: Chunk | undefined;
+    for (const { client, expiresAt } of snapshot) {
+      if (chunk === undefined) this.#chunks.push((chunk = { keys: [], ends: new Float64Array(STEP) }));
+      chunk.ends[chunk.keys.length] = expiresAt;
+      chunk.keys.push(client);
       this.size += 1;
-      if (chunk.push(grant) < STEP) continue;
-      chunk = [];
+      if (chunk.keys.length < STEP) continue;
+      chunk = undefined;
       yield none;
     }
   }
@@ -109,16 +134,15 @@ function rankAll(keys: readonly string[]): Ranked {
 }
 
 /** A sample of the grants. It is random, so that nobody can arrange for a bad one. */
-function sampleOf(all: Collected): Row[] {
+function sampleOf(all: Collected): string[] {
   const count = Math.min(MAX_BUCKETS, Math.ceil(all.size / BUCKET)) * OVERSAMPLING;
   return Array.from({ length: count }, (_, i) =>
-    all.at(Math.floor(((i + Math.random()) * all.size) / count)),
+    all.keyAt(Math.floor(((i + Math.random()) * all.size) / count)),
   );
 }
 
 /** The keys at which the buckets begin, the first bucket excepted. */
-function startsOf(sample: readonly Row[]): Ranked {
-  const keys = sample.map(({ client }) => client);
+function startsOf(keys: readonly string[]): Ranked {
   const indices = Uint32Array.from(keys.keys());
   rankAll(keys).sort(indices);
   const starts = indices.filter((_, i) => i > 0 && i % OVERSAMPLING === 0);
@@ -141,7 +165,7 @@ function bucketOf(keys: Ranked, index: number, starts: Ranked): number {
  * Yields the grants in runs that follow one another in the order of their clients' text. Many runs are
  * empty: each yield is the end of a step, at which the caller lets other work go on.
  */
-export function* inOrder(snapshot: Iterable<Row>): Generator<readonly Row[]> {
+export function* inOrder(snapshot: Iterable<LeanRow>): Generator<readonly Row[]> {
   const all = new Collected();
   yield* all.collect(snapshot);
   const sample = sampleOf(all);
@@ -149,19 +173,15 @@ export function* inOrder(snapshot: Iterable<Row>): Generator<readonly Row[]> {
   const starts = startsOf(sample);
   yield none;
 
-  const keys = new Ranked(all.size, (i) => all.at(i).client);
+  const keys = new Ranked(all.size, (i) => all.keyAt(i));
   const buckets = new Uint16Array(all.size);
   const sizes = new Uint32Array(starts.first.length + 1);
-  let index = 0;
-  for (const chunk of all.chunks) {
-    for (const { client } of chunk) {
-      keys.rank(index, client);
-      const bucket = bucketOf(keys, index, starts);
-      buckets[index] = bucket;
-      sizes[bucket] = (sizes[bucket] as number) + 1;
-      index += 1;
-    }
-    yield none;
+  for (let index = 0; index < all.size; index += 1) {
+    keys.rank(index, all.keyAt(index));
+    const bucket = bucketOf(keys, index, starts);
+    buckets[index] = bucket;
+    sizes[bucket] = (sizes[bucket] as number) + 1;
+    if (index % STEP === STEP - 1) yield none;
   }
 
   let total = 0;

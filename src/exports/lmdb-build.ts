@@ -7,11 +7,12 @@
  * Errors: Fault MAP or LIBRARY; the unfinished file is then gone.
  */
 import { closeSync } from 'node:fs';
+import { numberToAddress } from '../core/address.js';
 import { isNetwork } from '../core/subject.js';
 import type { DeniedKeys } from './denied-keys.js';
 import { DENIED_UNTIL, entryOf } from './entry.js';
 import type { LiveMapOptions } from './format.js';
-import { inOrder, type Row } from './in-order.js';
+import { inOrder, type LeanRow, type Row } from './in-order.js';
 import { LmdbFile } from './lmdb-file.js';
 import { Replacement } from './map-file.js';
 import { eachKeyForPostfix } from './postfix-keys.js';
@@ -34,14 +35,16 @@ function putRun(file: LmdbFile, run: readonly Row[], last: string): string {
 }
 
 /** The keys of what may relay, and of what may not. */
-function* keyed({ snapshot, undivided }: LiveMapOptions, denied: DeniedKeys): Generator<Row> {
+function* keyed({ lean, snapshot, undivided }: LiveMapOptions, denied: DeniedKeys): Generator<LeanRow> {
   for (const client of denied.keys()) yield { client, expiresAt: DENIED_UNTIL };
-  for (const permission of undivided?.().permissions() ?? snapshot()) {
+  for (const permission of undivided?.().lean() ?? lean?.() ?? snapshot()) {
     const { client, expiresAt } = permission;
-    if (!isNetwork(client)) {
+    if (typeof client === 'number') {
+      if (denied.isEmpty || denied.mayPermit(numberToAddress(client))) yield permission;
+    } else if (!isNetwork(client)) {
       if (denied.mayPermit(client)) yield permission;
     } else
-      for (const key of eachKeyForPostfix(entryOf(permission)))
+      for (const key of eachKeyForPostfix(entryOf({ client, expiresAt })))
         if (denied.mayPermit(key)) yield { client: key, expiresAt };
   }
 }

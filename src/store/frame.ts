@@ -19,8 +19,7 @@ import { crc32 } from 'node:zlib';
 import type { ClientAddress } from '../core/address.js';
 import { IPV4_BYTES, IPV6_BYTES, addressFromBytes, addressToBytes } from '../core/address.js';
 import type { Grant, Revocation } from '../core/grant.js';
-import { type Network, networkOf } from '../core/network.js';
-import { PrefixMap } from '../core/prefix-map.js';
+import { networkOf } from '../core/network.js';
 import { partsOf, type Subject, subjectOf } from '../core/subject.js';
 
 export const FORMAT_VERSION = 2;
@@ -31,8 +30,8 @@ const MAGIC = Buffer.from('dracdjnl', 'latin1');
 const HEADER_CRC_AT = 12;
 
 const KIND_GRANT = 1;
-const KIND_REVOCATION = 2;
-const TIME_BYTES = 6;
+export const KIND_REVOCATION = 2;
+export const TIME_BYTES = 6;
 const MAX_TIME = 2 ** 48 - 1;
 const MAX_ENTRY_BYTES = 1 + 2 * (1 + IPV6_BYTES) + TIME_BYTES;
 const MAX_FRAME_ENTRIES = 16_384;
@@ -192,7 +191,7 @@ export function frameEnd(bytes: Buffer, at: number, size: number): number | unde
 }
 
 /** Reads addresses out of frames; equal reporters come out as one string, since there are few of them. */
-class AddressReader {
+export class AddressReader {
   readonly #four = new Uint8Array(IPV4_BYTES);
   readonly #sixteen = new Uint8Array(IPV6_BYTES);
   readonly #known = new Map<number | string, ClientAddress>();
@@ -214,7 +213,7 @@ class AddressReader {
   }
 }
 
-const timeAt = (bytes: Buffer, at: number): number =>
+export const timeAt = (bytes: Buffer, at: number): number =>
   bytes.readUInt16BE(at) * TWO_32 + bytes.readUInt32BE(at + 2);
 
 /** The entries of a frame that frameEnd has accepted, in order: for few. */
@@ -236,140 +235,5 @@ export function* entriesIn(
       const reporter = addresses.shared(bytes, more + 1, bytes[more] ?? 0);
       yield { grant: { client, reporter, expiresAt: timeAt(bytes, next - TIME_BYTES) } };
     }
-  }
-}
-
-/** A grant as it is collected, with its place in the order of all entries. */
-interface Collected {
-  client: ClientAddress;
-  expiresAt: number;
-  reporter: ClientAddress;
-  order: number;
-}
-
-/** The same for others. */
-export type HeldGrant = Readonly<Collected>;
-
-/** The revocation of a network, with its place in that order. */
-interface Later {
-  readonly network: Network;
-  readonly order: number;
-}
-
-/**
- * Collects grants from whole frames: those that end after `now` and were not revoked afterwards, the latest end
- * of each client, and none that would outlast a lease taken now (a clock that was ahead when it was written,
- * or a lifetime that has been shortened since).
- */
-export class GrantCollector {
-  readonly #now: number;
-  readonly #latest: number;
-  readonly #addresses = new AddressReader();
-  readonly #grants = new Map<number | ClientAddress, Collected>();
-  /** The order of the last revocation of each network. */
-  readonly #revoked = new PrefixMap<number>();
-  /** Revocations of networks that are yet to be taken, while some are put off. */
-  #later: Later[] = [];
-  #putsOff = false;
-  #order = 0;
-
-  constructor(now: number, lifetimeMs: number) {
-    this.#now = now;
-    this.#latest = now + lifetimeMs;
-  }
-
-  /** Takes the entries of a frame that frameEnd has accepted; answers the largest expiresAt in it. */
-  take(bytes: Buffer, start: number, end: number): number {
-    let newest = 0;
-    let at = start + FRAME_HEADER_BYTES;
-    while (at < end) {
-      this.#order += 1;
-      const length = bytes[at + 1] ?? 0;
-      const next = at + 2 + length;
-      if (bytes[at] === KIND_REVOCATION) {
-        this.#revoke(bytes, at);
-        at = next + 1 + TIME_BYTES;
-        continue;
-      }
-      const endsAt = next + 1 + (bytes[next] ?? 0);
-      const expiresAt = timeAt(bytes, endsAt);
-      if (expiresAt > newest) newest = expiresAt;
-      if (expiresAt > this.#now) this.#collect(bytes, at, Math.min(expiresAt, this.#latest));
-      at = endsAt + TIME_BYTES;
-    }
-    return newest;
-  }
-
-  /** The same, but what networks it revokes is put off until applyLater. */
-  takeLater(bytes: Buffer, start: number, end: number): number {
-    this.#putsOff = true;
-    const newest = this.take(bytes, start, end);
-    this.#putsOff = false;
-    return newest;
-  }
-
-  /** Revokes what was put off, and answers it. */
-  applyLater(): readonly Later[] {
-    const later = this.#later;
-    this.#later = [];
-    for (const { network, order } of later)
-      this.#revoked.set(network, Math.max(order, this.#revoked.get(network) ?? 0));
-    return later;
-  }
-
-  #collect(bytes: Buffer, at: number, expiresAt: number): void {
-    const length = bytes[at + 1] ?? 0;
-    const reporterAt = at + 2 + length;
-    const key = this.#keyAt(bytes, at);
-    const known = this.#grants.get(key);
-    if (known !== undefined && known.expiresAt > expiresAt && !this.#isRevoked(known)) return;
-    const reporter = this.#addresses.shared(bytes, reporterAt + 1, bytes[reporterAt] ?? 0);
-    if (known === undefined) {
-      const client = typeof key === 'string' ? key : this.#addresses.fresh(bytes, at + 2, length);
-      this.#grants.set(key, { client, expiresAt, reporter, order: this.#order });
-      return;
-    }
-    known.expiresAt = expiresAt;
-    known.reporter = reporter;
-    known.order = this.#order;
-  }
-
-  /** A number costs less than a string, to make and to look up. */
-  #keyAt(bytes: Buffer, at: number): number | ClientAddress {
-    const length = bytes[at + 1] ?? 0;
-    return length === IPV4_BYTES ? bytes.readInt32BE(at + 2) : this.#addresses.fresh(bytes, at + 2, length);
-  }
-
-  #revoke(bytes: Buffer, at: number): void {
-    const length = bytes[at + 1] ?? 0;
-    const prefix = bytes[at + 2 + length] ?? 0;
-    if (prefix === length * 8) {
-      this.#grants.delete(this.#keyAt(bytes, at));
-      return;
-    }
-    const network = networkOf(Uint8Array.from(bytes.subarray(at + 2, at + 2 + length)), prefix);
-    if (this.#putsOff) this.#later.push({ network, order: this.#order });
-    else this.#revoked.set(network, this.#order);
-  }
-
-  /** Whether a network that holds the client was revoked after this grant. */
-  #isRevoked({ client, order }: Collected): boolean {
-    if (this.#revoked.size === 0) return false;
-    for (const last of this.#revoked.covering(addressToBytes(client))) if (last > order) return true;
-    return false;
-  }
-
-  /** Those that stand by now. */
-  held(): HeldGrant[] {
-    return Array.from(this.#grants.values(), (one) => ({ ...one })).filter((one) => !this.#isRevoked(one));
-  }
-
-  grants(): Grant[] {
-    const grants: Grant[] = [];
-    for (const one of this.#grants.values()) {
-      const { client, expiresAt, reporter } = one;
-      if (!this.#isRevoked(one)) grants.push({ client, expiresAt, reporter });
-    }
-    return grants;
   }
 }

@@ -109,7 +109,7 @@ export class Journal {
    */
   static async open(
     options: JournalOptions,
-  ): Promise<{ journal: Journal; grants: Grant[]; tail: TailFound | undefined }> {
+  ): Promise<{ journal: Journal; grants: Iterable<Grant>; tail: TailFound | undefined }> {
     const { directory, lifetimeMs, clock, log } = options;
     prepareDirectory(directory);
     const lock = lockDirectory(directory);

@@ -16,7 +16,7 @@ export function readJournal(options: {
   readonly lifetimeMs: number;
   readonly clock: Clock;
   readonly log: Log;
-}): { grants: Grant[]; release: () => void } {
+}): { grants: Iterable<Grant>; release: () => void } {
   const { directory, lifetimeMs, clock, log } = options;
   if (!directoryExists(directory)) return { grants: [], release: () => undefined };
   const lock = lockDirectory(directory);

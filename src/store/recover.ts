@@ -16,8 +16,9 @@ import fs from 'node:fs';
 import { Fault, reasonOf } from '../core/fault.js';
 import type { Grant } from '../core/grant.js';
 import type { Log } from '../runtime/log.js';
+import { GrantCollector } from './collector.js';
 import { listDirectory } from './directory.js';
-import { FORMAT_VERSION, GrantCollector, HEADER_BYTES, frameEnd, headerVersion } from './frame.js';
+import { FORMAT_VERSION, HEADER_BYTES, frameEnd, headerVersion } from './frame.js';
 import { type Since, Tail, type TailFound } from './tail.js';
 
 /** More than a segment can hold: it is full at a quarter of this, checked once a second. */
@@ -39,7 +40,7 @@ export interface RecoveredSegment {
 }
 
 export interface Recovery {
-  readonly grants: Grant[];
+  readonly grants: Iterable<Grant>;
   readonly segments: readonly RecoveredSegment[];
   /** No segment has this number or a larger one. */
   readonly nextNumber: number;
@@ -199,7 +200,7 @@ export function recover(options: RecoverOptions): Recovery {
   });
   const isWhole = segments.every(({ state }) => state !== 'damaged');
   return {
-    grants: collector.grants().filter(({ expiresAt }) => expiresAt > now),
+    grants: collector.grants(now),
     segments,
     nextNumber: listing.lastNumber + 1,
     tail: isWhole ? tail?.found() : undefined,

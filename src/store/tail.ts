@@ -7,7 +7,8 @@
 import type { Grant } from '../core/grant.js';
 import type { Place } from '../core/outlets.js';
 import { subjectOf, type Subject } from '../core/subject.js';
-import { entriesIn, FIRST_FRAME_AT, type GrantCollector, type HeldGrant } from './frame.js';
+import type { GrantCollector, HeldGrant } from './collector.js';
+import { entriesIn, FIRST_FRAME_AT } from './frame.js';
 
 export interface Since {
   readonly place: Place;
@@ -20,7 +21,7 @@ export type Told = { readonly grant: Grant } | { readonly revoked: Subject };
 
 export interface TailFound {
   /** Those that stood at the place. */
-  readonly grants: readonly HeldGrant[];
+  readonly grants: Iterable<HeldGrant>;
   /** Revocations that were not carried out, with their place in the order of grants. */
   readonly cuts: readonly { readonly subject: Subject; readonly order: number }[];
   /** What follows, in order. */
@@ -31,7 +32,7 @@ export class Tail {
   readonly #since: Since;
   readonly #collector: GrantCollector;
   #segment = 0;
-  #found: { grants: HeldGrant[]; cuts: TailFound['cuts'] } | undefined;
+  #found: { grants: Iterable<HeldGrant>; cuts: TailFound['cuts'] } | undefined;
   readonly #told: Told[] = [];
   /** The place is where a group ends. */
   #isThere = false;

@@ -50,7 +50,9 @@ const take = (options: { more?: string; forgetAll?: boolean } = {}): Promise<voi
 /** Client and seconds from now to its end, as a daemon would find them. */
 function held(): Record<string, number> {
   const { directory: journal } = config().store;
-  const { grants, release } = readJournal({ directory: journal, lifetimeMs: LEASE * 1_000, clock, log });
+  const read = readJournal({ directory: journal, lifetimeMs: LEASE * 1_000, clock, log });
+  const { release } = read;
+  const grants = [...read.grants];
   release();
   expect(new Set(grants.map(({ reporter }) => reporter))).toEqual(
     new Set(grants.length > 0 ? ['127.0.0.1'] : []),

@@ -3,10 +3,10 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { addressFromBytes } from '../../../src/core/address.js';
 import type { Grant } from '../../../src/core/grant.js';
+import { GrantCollector } from '../../../src/store/collector.js';
 import {
   FORMAT_VERSION,
   FRAME_HEADER_BYTES,
-  GrantCollector,
   GroupEncoder,
   HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
@@ -34,7 +34,7 @@ function walk(bytes: Buffer, visit: (start: number, end: number) => void = () =>
 
 function decoded(bytes: Buffer, collector = new GrantCollector(-1, EVER)): Grant[] {
   walk(bytes, (start, end) => void collector.take(bytes, start, end));
-  return collector.grants();
+  return [...collector.grants()];
 }
 
 /** A frame whose checksum is right, whatever its payload is. */

@@ -40,9 +40,10 @@ const put = (number: number, bytes: Uint8Array): void => {
   writeFileSync(fileOf(number), bytes);
 };
 
-function recovered(now = NOW): Recovery & { said: Said[] } {
+function recovered(now = NOW): Recovery & { grants: Grant[]; said: Said[] } {
   const { log, said } = recordingLog();
-  return { ...recover({ directory, now, lifetimeMs: LIFETIME, log }), said };
+  const recovery = recover({ directory, now, lifetimeMs: LIFETIME, log });
+  return { ...recovery, grants: [...recovery.grants], said };
 }
 
 const stateOf = (recovery: Recovery, number: number): RecoveredSegment => {
