@@ -5,8 +5,8 @@
  * is then kept beside.
  *
  * An object and a text for each of a million grants take three times the memory, and looking for one of them
- * by its text takes twice the time: a client's number (IPv4) is looked up instead, and its text made when asked
- * for. Nothing is moved as a whole when the table grows or shrinks, which would hold up the event loop for
+ * by its text takes twice the time: a client's number (IPv4) is looked up instead (number-index.ts), and its text made
+ * when asked for. Nothing is moved as a whole when the table grows or shrinks, which would hold up the event loop for
  * tens of milliseconds: the index is in SHARDS parts (shards.ts), the columns are in chunks of CHUNK places.
  *
  * A grant that is taken away (unlink) leaves its place empty; it is free for another client once whoever keeps
@@ -14,6 +14,7 @@
  */
 import { type ClientAddress, numberToAddress } from './address.js';
 import type { Grant } from './grant.js';
+import { NumberIndex } from './number-index.js';
 import { SHARDS, shardOf } from './shards.js';
 import { keyOf, type LeanPermission, type Subject, type SubjectKey as Key } from './subject.js';
 
@@ -35,7 +36,8 @@ class Chunk {
 }
 
 export class GrantTable {
-  readonly #shards = Array.from({ length: SHARDS }, () => new Map<Key, number>());
+  readonly #numbers = Array.from({ length: SHARDS }, () => new NumberIndex());
+  readonly #texts = Array.from({ length: SHARDS }, () => new Map<Subject, number>());
   readonly #chunks: Chunk[] = [];
   readonly #free: number[] = [];
   #places = 0;
@@ -48,7 +50,10 @@ export class GrantTable {
   /** Where the subject's grant is, or NOWHERE. */
   find(subject: Subject): number {
     const key = keyOf(subject);
-    return (this.#shards[shardOf(key)] as Map<Key, number>).get(key) ?? NOWHERE;
+    const shard = shardOf(key);
+    return (
+      (typeof key === 'number' ? this.#numbers[shard]?.get(key) : this.#texts[shard]?.get(key)) ?? NOWHERE
+    );
   }
 
   /** Whether the grant at a place is this subject's. */
@@ -62,7 +67,8 @@ export class GrantTable {
     if (place >> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Chunk());
     const key = keyOf(subject);
     this.#chunkOf(place).keys[place & (CHUNK - 1)] = key;
-    (this.#shards[shardOf(key)] as Map<Key, number>).set(key, place);
+    if (typeof key === 'number') this.#numbers[shardOf(key)]?.set(key, place);
+    else this.#texts[shardOf(key)]?.set(key, place);
     this.set(place, grant, deadline);
     return place;
   }
@@ -84,7 +90,8 @@ export class GrantTable {
     const chunk = this.#chunkOf(place);
     const at = place & (CHUNK - 1);
     const key = chunk.keys[at] as Key;
-    (this.#shards[shardOf(key)] as Map<Key, number>).delete(key);
+    if (typeof key === 'number') this.#numbers[shardOf(key)]?.delete(key);
+    else this.#texts[shardOf(key)]?.delete(key);
     chunk.keys[at] = undefined;
     if (chunk.clients !== undefined) chunk.clients[at] = undefined;
     this.#empty += 1;

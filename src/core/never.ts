@@ -49,8 +49,16 @@ const WRAPPERS = [
 /** What one network of a household has in common. */
 const SHARED_BITS = 64;
 
+/** Those of UNUSABLE_IPV4 that have addresses which begin with an octet: asked with each report, and nearly always none. */
+const UNUSABLE_FROM = Array.from({ length: 256 }, (_, octet) => {
+  const all = networkOf(Uint8Array.of(octet, 0, 0, 0), 8);
+  return UNUSABLE_IPV4.filter((network) => overlaps(network, all));
+});
+
 function isUnusable(bytes: Uint8Array): boolean {
-  return bytes.length === 4 ? anyContains(UNUSABLE_IPV4, bytes) : !anyContains(USABLE_IPV6, bytes);
+  return bytes.length === IPV4_BYTES
+    ? anyContains(UNUSABLE_FROM[bytes[0] ?? 0] ?? UNUSABLE_IPV4, bytes)
+    : !anyContains(USABLE_IPV6, bytes);
 }
 
 /** The four bytes of the IPv4 address that an IPv6 address wraps; undefined when it wraps none. */

@@ -1,7 +1,7 @@
 /**
  * shards - in which part of an index a key is, so that no two parts must be copied in one moment
  *
- * A Map is copied as a whole when it has doubled or halved. Parts of one size would all be copied at once, the more exactly
+ * A Map, or a NumberIndex, is copied as a whole when it has doubled or halved. Parts of one size would all be copied at once, the more exactly
  * so the more evenly keys are spread; these are of different sizes, the last twice as large as the first.
  */
 import type { SubjectKey } from './subject.js';
