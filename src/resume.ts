@@ -129,7 +129,7 @@ class Resumption {
     const found = isNetwork(subject) || only === undefined ? known.values() : [only];
     for (const lease of found) {
       if (lease.order >= before && before !== LAST) continue;
-      if (lease !== only && !overlaps(networkOfSubject(lease.subject), network)) continue;
+      if (!overlaps(networkOfSubject(lease.subject), network)) continue;
       known.delete(lease.subject);
       this.#tell('revoked', rowOfLease(lease));
     }

@@ -71,11 +71,13 @@ export class Entries {
     let left = 1;
     let failed: Fault | undefined;
     let isStale = false;
-    const one = (fault?: Fault): void => {
-      failed ??= fault;
+    const one = (fault?: Fault, revokeFault?: Fault): void => {
+      failed ??= fault ?? revokeFault;
+      // Leases that could not be taken away are no longer shown, or still are, whatever else has failed.
+      isStale ||= revokeFault?.code === 'STORE';
       left -= 1;
       if (left > 0) return;
-      if (!isStale && !(failed?.code === 'STORE' && this.#hides)) done(failed);
+      if (!isStale) done(failed);
       else
         this.#renew((mapFault) => {
           done(failed ?? mapFault);
@@ -117,7 +119,7 @@ export class Entries {
   }
 
   /** Answers whether the map must be built anew. */
-  #come(entry: OperatorEntry, done: (fault?: Fault) => void): boolean {
+  #come(entry: OperatorEntry, done: (fault?: Fault, revokeFault?: Fault) => void): boolean {
     const { map, revoke, standing, time } = this.#options;
     const live = { ...entry, deadline: this.#deadlineOf(entry) };
     const now = time.now();
@@ -135,7 +137,7 @@ export class Entries {
       revoke({ within: entry.subject }, (_, revokeFault) => {
         // Leases that could not be taken away are no longer shown, and would be missed when the deny goes.
         this.#hides ||= revokeFault !== undefined;
-        done(fault ?? revokeFault);
+        done(fault, revokeFault);
       });
     });
     return this.#hides;

@@ -199,10 +199,12 @@ export function recover(options: RecoverOptions): Recovery {
     return { file, latestExpiry, end, state, keep };
   });
   const isWhole = segments.every(({ state }) => state !== 'damaged');
+  // Asked in any case, and before grants are: with it revocations that were put off take effect.
+  const found = tail?.found();
   return {
     grants: collector.grants(now),
     segments,
     nextNumber: listing.lastNumber + 1,
-    tail: isWhole ? tail?.found() : undefined,
+    tail: isWhole ? found : undefined,
   };
 }

@@ -493,6 +493,18 @@ describe('entries', () => {
     expect([world.permits(at('10.0.0.7')), world.map.size, world.ledger.size]).toEqual([false, 0, 1]);
   });
 
+  test('the same while the map cannot be changed: it is built anew, or it would show them', () => {
+    const world = new World();
+    world.add('10.0.0.7');
+    world.mapFault = new Fault('MAP', 'full');
+    const told: unknown[] = [];
+    world.entries.change([{ come: world.entry('deny', '10.0.0.0/24') }], (fault) => told.push(fault));
+    world.mapFault = undefined;
+    world.settle(new Fault('STORE', 'disk on fire'));
+    expect(told).toEqual([expect.objectContaining({ code: 'MAP' })]);
+    expect([world.permits(at('10.0.0.7')), world.map.size, world.ledger.size]).toEqual([false, 0, 1]);
+  });
+
   test('configured never wins over a pin', () => {
     const world = new World();
     world.come('pin', '198.51.0.0/16');

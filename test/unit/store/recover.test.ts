@@ -13,6 +13,7 @@ import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import type { Grant } from '../../../src/core/grant.js';
+import type { Place } from '../../../src/core/outlets.js';
 import { HEADER_BYTES, encodeHeader } from '../../../src/store/frame.js';
 import type { RecoveredSegment, Recovery } from '../../../src/store/recover.js';
 import { recover } from '../../../src/store/recover.js';
@@ -386,6 +387,47 @@ describe('which grants', () => {
 
 describe('revocations', () => {
   const one = (client: string, ms = 5): Grant[] => [grantOf(client, NOW + ms)];
+
+  describe('put off, because who watches was not told yet, and then the journal ends before its time', () => {
+    const frames = [
+      encodeHeader(),
+      encoded(one('10.0.0.5')),
+      encodedRevocations('10.0.0.0/24'),
+      ...['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((client) => encoded(one(client))),
+    ];
+    const endOf = (count: number): Place => ({
+      segment: 1,
+      offset: Buffer.concat(frames.slice(0, count)).length,
+    });
+    const since = { place: endOf(6), cuts: [endOf(3)], until: NOW };
+    const found = (bytes: Buffer): Recovery => {
+      put(1, bytes);
+      return recover({ directory, now: NOW, lifetimeMs: LIFETIME, log: recordingLog().log, since });
+    };
+
+    test('whole: it is told apart, and has taken effect', () => {
+      const { grants, tail } = found(Buffer.concat(frames));
+      expect([...grants].map(({ client }) => client)).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3']);
+      expect(tail?.cuts.map(({ subject }) => subject)).toEqual(['10.0.0.0/24']);
+      expect([...(tail?.grants ?? [])].map(({ client }) => client)).toContain('10.0.0.5');
+    });
+
+    test.each([
+      ['damaged', 4, 60],
+      ['torn', 5, 0],
+    ] as const)('%s: it has taken effect all the same', (state, whole, rest) => {
+      const bytes = Buffer.concat(frames);
+      const { offset } = endOf(whole);
+      // A byte of the frame that follows, and what is behind it stands or is gone.
+      bytes.writeUInt8((bytes[offset + 10] ?? 0) ^ 1, offset + 10);
+      const recovery = found(rest > 0 ? bytes : bytes.subarray(0, offset + 12));
+      const { grants, tail } = recovery;
+      expect(stateOf(recovery, 1).state).toBe(state);
+      expect([...grants].map(({ client }) => client)).not.toContain('10.0.0.5');
+      expect([...grants].map(({ client }) => client)).toContain('192.0.2.1');
+      expect(tail).toBeUndefined();
+    });
+  });
 
   test('a segment of version 1, as an older dracd wrote it, is read, and revoked by a later one', () => {
     put(1, Buffer.concat([withVersion(1), encoded(one('10.0.0.1')), encoded(one('10.0.0.2'))]));
