@@ -8,11 +8,11 @@
  *
  * Limits: numbers and places are signed 32-bit, places not negative. It is copied as a whole when it grows or shrinks.
  */
-import { randomInt } from 'node:crypto';
 
 const EMPTY = -1;
 const SMALLEST_BITS = 4;
-const SECRET = randomInt(2 ** 32);
+/** Nobody is shown what it makes, so that it need not be more random than this. */
+const SECRET = Math.floor(Math.random() * 2 ** 32);
 /** Multipliers of MurmurHash3's finaliser. */
 const FIRST_FACTOR = 0x85eb_ca6b;
 const SECOND_FACTOR = 0xc2b2_ae35;
