@@ -14,7 +14,7 @@
  */
 import { type ClientAddress, numberToAddress } from './address.js';
 import type { Grant } from './grant.js';
-import { KeyIndex } from './key-index.js';
+import { NumberIndex } from './number-index.js';
 import { SHARDS, shardOf } from './shards.js';
 import { keyOf, type LeanPermission, type Subject, type SubjectKey as Key } from './subject.js';
 
@@ -36,7 +36,8 @@ class Chunk {
 }
 
 export class GrantTable {
-  readonly #shards = Array.from({ length: SHARDS }, () => new KeyIndex());
+  readonly #numbers = Array.from({ length: SHARDS }, () => new NumberIndex());
+  readonly #texts = Array.from({ length: SHARDS }, () => new Map<Subject, number>());
   readonly #chunks: Chunk[] = [];
   readonly #free: number[] = [];
   #places = 0;
@@ -49,7 +50,10 @@ export class GrantTable {
   /** Where the subject's grant is, or NOWHERE. */
   find(subject: Subject): number {
     const key = keyOf(subject);
-    return this.#shardOf(key).get(key) ?? NOWHERE;
+    const shard = shardOf(key);
+    return (
+      (typeof key === 'number' ? this.#numbers[shard]?.get(key) : this.#texts[shard]?.get(key)) ?? NOWHERE
+    );
   }
 
   /** Whether the grant at a place is this subject's. */
@@ -63,7 +67,8 @@ export class GrantTable {
     if (place >> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Chunk());
     const key = keyOf(subject);
     this.#chunkOf(place).keys[place & (CHUNK - 1)] = key;
-    this.#shardOf(key).set(key, place);
+    if (typeof key === 'number') this.#numbers[shardOf(key)]?.set(key, place);
+    else this.#texts[shardOf(key)]?.set(key, place);
     this.set(place, grant, deadline);
     return place;
   }
@@ -85,7 +90,8 @@ export class GrantTable {
     const chunk = this.#chunkOf(place);
     const at = place & (CHUNK - 1);
     const key = chunk.keys[at] as Key;
-    this.#shardOf(key).delete(key);
+    if (typeof key === 'number') this.#numbers[shardOf(key)]?.delete(key);
+    else this.#texts[shardOf(key)]?.delete(key);
     chunk.keys[at] = undefined;
     if (chunk.clients !== undefined) chunk.clients[at] = undefined;
     this.#empty += 1;
@@ -183,10 +189,6 @@ export class GrantTable {
   *allPlaces(): Generator<number, undefined> {
     for (let place = 0; place < this.#places; place += 1) yield place;
     return undefined;
-  }
-
-  #shardOf(key: Key): KeyIndex {
-    return this.#shards[shardOf(key)] as KeyIndex;
   }
 
   #chunkOf(place: number): Chunk {

@@ -10,8 +10,7 @@
  */
 
 const EMPTY = -1;
-/** A power of two, as all sizes are. */
-const SMALLEST = 16;
+const SMALLEST_BITS = 4;
 /** Nobody is shown what it makes, so that it need not be more random than this. */
 const SECRET = Math.floor(Math.random() * 2 ** 32);
 /** Multipliers of MurmurHash3's finaliser. */
@@ -19,8 +18,9 @@ const FIRST_FACTOR = 0x85eb_ca6b;
 const SECOND_FACTOR = 0xc2b2_ae35;
 
 export class NumberIndex {
-  #numbers = new Int32Array(SMALLEST);
-  #places = new Int32Array(SMALLEST).fill(EMPTY);
+  #bits = SMALLEST_BITS;
+  #numbers = new Int32Array(1 << SMALLEST_BITS);
+  #places = new Int32Array(1 << SMALLEST_BITS).fill(EMPTY);
   #size = 0;
 
   get size(): number {
@@ -39,7 +39,7 @@ export class NumberIndex {
       this.#size += 1;
       // Two thirds full at most.
       if (3 * this.#size > 2 * this.#places.length) {
-        this.#resize(2 * this.#places.length);
+        this.#resize(this.#bits + 1);
         cell = this.#cellOf(number);
       }
     }
@@ -62,7 +62,7 @@ export class NumberIndex {
       gap = cell;
     }
     places[gap] = EMPTY;
-    if (8 * this.#size < places.length && places.length > SMALLEST) this.#resize(places.length / 2);
+    if (8 * this.#size < places.length && this.#bits > SMALLEST_BITS) this.#resize(this.#bits - 1);
   }
 
   /** Where the number is, or the empty cell where it would be put. */
@@ -83,10 +83,11 @@ export class NumberIndex {
     return (hash ^ (hash >>> 16)) & (this.#places.length - 1);
   }
 
-  #resize(length: number): void {
+  #resize(bits: number): void {
     const [numbers, places] = [this.#numbers, this.#places];
-    this.#numbers = new Int32Array(length);
-    this.#places = new Int32Array(length).fill(EMPTY);
+    this.#bits = bits;
+    this.#numbers = new Int32Array(1 << bits);
+    this.#places = new Int32Array(1 << bits).fill(EMPTY);
     for (let cell = 0; cell < places.length; cell += 1) {
       const place = places[cell] as number;
       if (place === EMPTY) continue;

@@ -6,8 +6,8 @@
  */
 import { addressToBytes, type ClientAddress, IPV4_BYTES, numberToAddress } from '../core/address.js';
 import type { Grant } from '../core/grant.js';
-import { KeyIndex } from '../core/key-index.js';
 import { type Network, networkOf } from '../core/network.js';
+import { NumberIndex } from '../core/number-index.js';
 import { PrefixMap } from '../core/prefix-map.js';
 import { AddressReader, FRAME_HEADER_BYTES, KIND_REVOCATION, TIME_BYTES, timeAt } from './frame.js';
 
@@ -100,7 +100,9 @@ export class GrantCollector {
   readonly #now: number;
   readonly #latest: number;
   readonly #addresses = new AddressReader();
-  readonly #places = new KeyIndex();
+  /** Places of clients that are numbers, and of others. */
+  readonly #numbers = new NumberIndex();
+  readonly #texts = new Map<ClientAddress, number>();
   readonly #columns = new Columns();
   /** The order of the last revocation of each network. */
   readonly #revoked = new PrefixMap<number>();
@@ -157,7 +159,7 @@ export class GrantCollector {
     const reporterAt = at + 2 + (bytes[at + 1] ?? 0);
     const key = this.#keyAt(bytes, at);
     const columns = this.#columns;
-    const known = this.#places.get(key);
+    const known = this.#placeOf(key);
     if (
       known !== undefined &&
       (columns.ends[known] as number) > expiresAt &&
@@ -166,10 +168,17 @@ export class GrantCollector {
       return;
     const reporter = this.#addresses.shared(bytes, reporterAt + 1, bytes[reporterAt] ?? 0);
     const place = known ?? columns.add(key);
-    if (known === undefined) this.#places.set(key, place);
+    if (known === undefined) {
+      if (typeof key === 'number') this.#numbers.set(key, place);
+      else this.#texts.set(key, place);
+    }
     columns.ends[place] = expiresAt;
     columns.orders[place] = this.#order;
     columns.reporters[place] = reporter;
+  }
+
+  #placeOf(key: number | ClientAddress): number | undefined {
+    return typeof key === 'number' ? this.#numbers.get(key) : this.#texts.get(key);
   }
 
   /** A number costs less than a string, to make and to look up. */
@@ -182,7 +191,7 @@ export class GrantCollector {
     const length = bytes[at + 1] ?? 0;
     const prefix = bytes[at + 2 + length] ?? 0;
     if (prefix === length * 8) {
-      const place = this.#places.get(this.#keyAt(bytes, at));
+      const place = this.#placeOf(this.#keyAt(bytes, at));
       if (place !== undefined) this.#columns.ends[place] = GONE;
       return;
     }
